@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { actions, tunnelTypes } from './actions.ts';
 import { workerCounters } from './counters.ts';
 import { dropReasons } from './drops.ts';
+import { features } from './features.ts';
 import {
   ETH_TYPE_NONE,
   fragFlags,
@@ -162,6 +163,36 @@ const outputs: Record<string, string> = {
     ...actionConstants,
   ]),
 };
+
+/** A file of prose with the part between two markers made anew. */
+function withGeneratedPart(file: string, name: string, text: string): string {
+  const [begin, end] = [`<!-- generated: ${name} -->`, `<!-- end: ${name} -->`];
+  const old = readFileSync(join(root, file), 'utf8');
+  const [from, to] = [old.indexOf(begin), old.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${file} has no part ${name}`);
+  return `${old.slice(0, from + begin.length)}\n${text}${old.slice(to)}`;
+}
+
+const featureTable = [
+  '| | feature | state |',
+  '| --- | --- | --- |',
+  ...features.map(
+    (f) => `| ${f.area} | ${f.name} | ${f.state === 'works' ? 'works' : '**not yet**'}${f.note ? `: ${f.note}` : ''} |`,
+  ),
+]
+  .map((line) => `${line}\n`)
+  .join('');
+
+const dropTable = [
+  '| reason | meaning |',
+  '| --- | --- |',
+  ...dropReasons.slice(1).map((d) => `| \`${d.name}\` | ${d.help} |`),
+]
+  .map((line) => `${line}\n`)
+  .join('');
+
+outputs['README.md'] = withGeneratedPart('README.md', 'features', featureTable);
+outputs['docs/drops.md'] = withGeneratedPart('docs/drops.md', 'reasons', dropTable);
 
 const check = process.argv.includes('--check');
 let stale = 0;

@@ -1,0 +1,38 @@
+/** What users of Open vSwitch look for, and whether it is there. The README's table is made from these rows. */
+export interface FeatureSpec {
+  readonly area: string;
+  readonly name: string;
+  readonly state: 'works' | 'not yet';
+  readonly note?: string;
+}
+
+type Row = readonly [name: string, state: FeatureSpec['state'], note?: string];
+const area = (name: string, rows: readonly Row[]): FeatureSpec[] =>
+  rows.map(([feature, state, note]) => ({ area: name, name: feature, state, ...(note === undefined ? {} : { note }) }));
+
+export const features: readonly FeatureSpec[] = [
+  ...area('Datapath', [
+    ['parse Ethernet, VLAN, QinQ, MPLS, ARP, IPv4, IPv6, TCP, UDP, SCTP, ICMP, ND, IGMP, NSH', 'works'],
+    ['exact-match cache and megaflow classifier', 'works'],
+    ['actions: output, trunc, set, push/pop, tunnels, clone, sample, meter, check_pkt_len, recirc', 'works'],
+    ['VXLAN, Geneve, GRE', 'works'],
+    ['several workers on one shared memory', 'not yet', 'the memory layout has their room'],
+    ['connection tracking, NAT', 'not yet', 'ct is refused and counted'],
+  ]),
+  ...area('Switching', [
+    ['NORMAL: MAC learning, VLAN modes, patch ports, flooding', 'works'],
+    ['trace', 'works'],
+    ['OpenFlow tables, groups, controllers', 'not yet'],
+    ['bonds, LACP, STP, RSTP, BFD, CFM, LLDP', 'not yet'],
+    ['mirrors, NetFlow, sFlow, IPFIX, QoS', 'not yet'],
+  ]),
+  ...area('Packet I/O', [
+    ['memory, pcap and pcapng files', 'works'],
+    ['AF_XDP, TAP, AF_PACKET', 'not yet'],
+  ]),
+  ...area('Management', [
+    ['simulator on a virtual clock', 'works'],
+    ['OVSDB server, ovs-vswitchd, ovs-vsctl, ovs-ofctl, ovs-appctl', 'not yet'],
+    ['OVN', 'not yet'],
+  ]),
+];
