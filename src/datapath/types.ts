@@ -39,7 +39,7 @@ export interface Upcall {
 
 export type PutError = 'exists' | 'no_memory' | 'no_subtable' | 'invalid';
 
-export interface MeterBandConfig {
+interface MeterBandConfig {
   /** Kilobits or packets a second. */
   readonly rate: number;
   /** Kilobits or packets; 0 is the default of one second's worth. */
@@ -50,3 +50,11 @@ export interface MeterConfig {
   readonly unit: 'kbps' | 'pktps';
   readonly bands: readonly MeterBandConfig[];
 }
+
+/** A frame of the control side's own. The key's metadata (in_port, tunnel, marks …) counts; headers are parsed anew. */
+export interface InjectedFrame {
+  readonly frame: Uint8Array;
+  readonly key: FlowKey;
+}
+
+export type ExecuteError = 'invalid' | 'too_long' | 'no_frame';

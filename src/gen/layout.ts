@@ -31,6 +31,8 @@ export const STATUS_INVALID: u32 = 6;
 export const METER_FLAG_PRESENT: u32 = 1;
 export const METER_FLAG_KBPS: u32 = 2;
 export const METER_FLAG_BURST: u32 = 4;
+export const METER_FLAG_STARTED: u32 = 8;
+export const TUNNEL_PORT_GBP: u32 = 1;
 export const FLOW_PUT_REPLACE: u32 = 1;
 export const EXECUTE_HELD: u32 = 1;
 export const EXECUTE_LOOKUP: u32 = 2;
@@ -96,12 +98,10 @@ export const PORT_COMP_ENTRIES: usize = 72;
 export const PORT_COMP_MASK: usize = 76;
 /** ptr: what descriptor addresses are relative to */
 export const PORT_UMEM_BASE: usize = 80;
-/** u32: descriptors written in this burst and not yet published */
-export const PORT_TX_PENDING: usize = 84;
 /** u32: chunks to keep on the fill ring */
-export const PORT_FILL_TARGET: usize = 88;
-/** u32: local copy of the tx producer index */
-export const PORT_TX_RESERVED: usize = 92;
+export const PORT_FILL_TARGET: usize = 84;
+/** u32: the tx producer index to be, with descriptors that are not published yet */
+export const PORT_TX_RESERVED: usize = 88;
 /** u64 */
 export const PORT_RX_PACKETS: usize = 96;
 /** u64 */
@@ -118,6 +118,12 @@ export const PORT_TX_DROPPED: usize = 136;
 export const PORT_DIRTY_NEXT: usize = 144;
 /** u32: 1 while in that list */
 export const PORT_DIRTY: usize = 148;
+/** u32: TUNNEL_TYPE that tnl_pop takes off here; 0: as the outer headers look */
+export const PORT_TUNNEL_TYPE: usize = 152;
+/** u32: TUNNEL_PORT bits */
+export const PORT_TUNNEL_FLAGS: usize = 156;
+/** u32: sequence number of the next GRE packet pushed for this port */
+export const PORT_TUNNEL_SEQUENCE: usize = 160;
 /** A frame on its way through the pipeline. */
 export const PACKET_SIZEOF: usize = 128;
 /** ptr: first byte of the frame */
@@ -248,6 +254,22 @@ export const WORKER_ACTION_DEPTH: usize = 680;
 export const WORKER_COUNTERS: usize = 688;
 /** bytes:512: u64 a row of src/spec/drops */
 export const WORKER_DROPS: usize = 1200;
+/** ptr: u32 heads of the chains of interned action lists; in the arena */
+export const WORKER_ACTION_TABLE: usize = 1712;
+/** u32: heads - 1 */
+export const WORKER_ACTION_MASK: usize = 1716;
+/** u32: a full cache bucket takes one in so many new entries; 0 for the default */
+export const WORKER_CACHE_INSERT_INVERSE: usize = 1720;
+/** u32: state of the generator behind that */
+export const WORKER_CACHE_RANDOM: usize = 1724;
+/** u32: bursts until the cache is asked again; 0 while it is asked always */
+export const WORKER_CACHE_BYPASS: usize = 1728;
+/** u32: of the cache since it was judged last */
+export const WORKER_CACHE_LOOKUPS: usize = 1732;
+/** u32: of those */
+export const WORKER_CACHE_HITS: usize = 1736;
+/** u32: subtables visited for the others */
+export const WORKER_CACHE_VISITS: usize = 1740;
 /** A megaflow. The packed masked key (block_count × 16 bytes) follows. */
 export const FLOW_SIZEOF: usize = 64;
 /** ptr: 0 once the flow is deleted: its memory stays a Flow for ever */
@@ -272,7 +294,7 @@ export const FLOW_TCP_FLAGS: usize = 44;
 export const FLOW_RESERVED: usize = 46;
 /** u32: scratch of the act pass */
 export const FLOW_BATCH: usize = 48;
-/** u32: counts the lives of this cell */
+/** u32: number of its installation, unlike that of any earlier flow with this id */
 export const FLOW_GENERATION: usize = 52;
 /** All megaflows of one mask. */
 export const SUBTABLE_SIZEOF: usize = 704;
@@ -282,15 +304,15 @@ export const SUBTABLE_KEY_MAP: usize = 0;
 export const SUBTABLE_BLOCK_COUNT: usize = 8;
 /** u32 */
 export const SUBTABLE_FLOW_COUNT: usize = 12;
-/** ptr: table of { u32 hash, u32 flow } pairs */
+/** ptr: table of 64-byte buckets: u32 hash[7], u32 overflowed, u32 flow[7] */
 export const SUBTABLE_BUCKETS: usize = 16;
-/** u32 */
+/** u32: buckets - 1 */
 export const SUBTABLE_BUCKET_MASK: usize = 20;
 /** u64: since the last sort */
 export const SUBTABLE_HITS: usize = 24;
 /** bytes:80: u16 byte offset of each touched block in the key */
 export const SUBTABLE_OFFSETS: usize = 32;
-/** u32: of the table */
+/** u32: log2 of the table’s bytes */
 export const SUBTABLE_SIZE_CLASS: usize = 112;
 /** bytes:576: packed mask, block_count × 16 bytes */
 export const SUBTABLE_MASKS: usize = 128;
@@ -304,33 +326,33 @@ export const ACTION_LIST_REFERENCES: usize = 4;
 export const ACTION_LIST_HASH: usize = 8;
 /** ptr: chain of the intern table */
 export const ACTION_LIST_NEXT: usize = 12;
-/** A meter; its bands follow up to METER_BANDS_MAX. */
+/** A meter; its bands follow up to METER_BANDS_MAX. assembly/action/meter says how it counts. */
 export const METER_SIZEOF: usize = 384;
 /** u32: METER_FLAG bits; 0 for no such meter */
 export const METER_FLAGS: usize = 0;
 /** u32 */
 export const METER_BAND_COUNT: usize = 4;
-/** f64: microseconds */
+/** f64: microseconds: when the buckets were filled last */
 export const METER_USED: usize = 8;
-/** u64 */
+/** u64: that came to the meter */
 export const METER_PACKETS: usize = 16;
-/** u64 */
+/** u64: that came to the meter */
 export const METER_BYTES: usize = 24;
-/** f64: microseconds after which all buckets are full */
+/** f64: not used */
 export const METER_MAX_DELTA: usize = 32;
 /** bytes:320: MeterBand[METER_BANDS_MAX] */
 export const METER_BANDS: usize = 48;
 /** A drop band of a meter. */
 export const METER_BAND_SIZEOF: usize = 32;
-/** u32: kilobits or packets a second */
+/** u32: kilobits (1000 bits) or packets a second */
 export const METER_BAND_RATE: usize = 0;
-/** u32: kilobits or packets */
+/** u32: size of the bucket in kilobits or packets, with METER_FLAG_BURST; else one second of rate */
 export const METER_BAND_BURST: usize = 4;
-/** f64: tokens: millibits… see assembly/action/meter */
+/** f64: tokens left: bits, or thousandths of a packet */
 export const METER_BAND_BUCKET: usize = 8;
-/** u64 */
+/** u64: that this band dropped */
 export const METER_BAND_PACKETS: usize = 16;
-/** u64 */
+/** u64: that this band dropped */
 export const METER_BAND_BYTES: usize = 24;
 /** A frame for the control side. */
 export const UPCALL_SLOT_SIZEOF: usize = 1024;

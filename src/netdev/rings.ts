@@ -1,6 +1,9 @@
 /**
  * The device's end of a port's four rings, in TypeScript: the twin of what the kernel does for AF_XDP.
  * One object a port; nothing is allocated for a frame.
+ *
+ * Not supported: a memory that grows, as its views would have to be made anew: asking for memory.buffer costs more than
+ * the rest of deliver(). The datapath's memory has its full size from the start.
  */
 import { HEADROOM } from '../gen/limits.ts';
 
@@ -29,25 +32,41 @@ export type FrameVisitor = (memory: Uint8Array, start: number, size: number) => 
 export class DeviceRings {
   readonly places: PortRingPlaces;
   readonly memory: WebAssembly.Memory;
-  #bytes: Uint8Array;
-  #words: Uint32Array;
-  /** Frames that found no free chunk or no room on the rx ring. */
-  rxDropped = 0;
-  /** Frames longer than a chunk holds. */
-  rxOversize = 0;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  /** Another thread can be at the other end: indices then need atomic access, which costs 10 ns each. */
+  readonly #isShared: boolean;
+  #rxDropped = 0;
+  #rxOversize = 0;
+  #isTaking = false;
 
   constructor(memory: WebAssembly.Memory, places: PortRingPlaces) {
     this.memory = memory;
     this.places = places;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Uint32Array(memory.buffer);
+    this.#isShared = !(memory.buffer instanceof ArrayBuffer);
   }
 
-  /** The memory can have grown since: its buffer is then another one. */
-  #refresh(): void {
-    if (this.#bytes.buffer === this.memory.buffer) return;
-    this.#bytes = new Uint8Array(this.memory.buffer);
-    this.#words = new Uint32Array(this.memory.buffer);
+  /** Reads an index that the worker writes. */
+  #load(address: number): number {
+    return this.#isShared ? Atomics.load(this.#words, address >>> 2) : this.#words[address >>> 2]!;
+  }
+
+  /** Writes an index of ours, behind what it covers. */
+  #store(address: number, value: number): void {
+    if (this.#isShared) Atomics.store(this.#words, address >>> 2, value);
+    else this.#words[address >>> 2] = value;
+  }
+
+  /** Frames that found no free chunk or no room on the rx ring. */
+  get rxDropped(): number {
+    return this.#rxDropped;
+  }
+
+  /** Frames longer than a chunk holds. */
+  get rxOversize(): number {
+    return this.#rxOversize;
   }
 
   /** Bytes that a frame may have at the most. */
@@ -57,23 +76,22 @@ export class DeviceRings {
 
   /** Takes a free chunk, copies the frame into it and puts it on the rx ring. False when it had to be dropped (counted). */
   deliver(frame: Uint8Array): boolean {
-    this.#refresh();
     if (frame.length > this.frameSizeMax) {
-      this.rxOversize++;
+      this.#rxOversize++;
       return false;
     }
     const { rx, fill, umemBase } = this.places;
     const words = this.#words;
     const fillConsumer = words[fill.consumer >>> 2]!;
     const rxProducer = words[rx.producer >>> 2]!;
-    const noChunk = Atomics.load(words, fill.producer >>> 2) === fillConsumer;
-    const noRoom = (rxProducer - Atomics.load(words, rx.consumer >>> 2)) >>> 0 > rx.mask;
+    const noChunk = this.#load(fill.producer) === fillConsumer;
+    const noRoom = (rxProducer - this.#load(rx.consumer)) >>> 0 > rx.mask;
     if (noChunk || noRoom) {
-      this.rxDropped++;
+      this.#rxDropped++;
       return false;
     }
     const chunk = words[(fill.entries >>> 2) + (fillConsumer & fill.mask) * 2]!;
-    Atomics.store(words, fill.consumer >>> 2, fillConsumer + 1);
+    this.#store(fill.consumer, fillConsumer + 1);
     const address = chunk + HEADROOM;
     this.#bytes.set(frame, umemBase + address);
     const entry = (rx.entries >>> 2) + (rxProducer & rx.mask) * 4;
@@ -81,17 +99,37 @@ export class DeviceRings {
     words[entry + 1] = 0;
     words[entry + 2] = frame.length;
     words[entry + 3] = 0;
-    Atomics.store(words, rx.producer >>> 2, rxProducer + 1);
+    this.#store(rx.producer, rxProducer + 1);
     return true;
   }
 
-  /** Shows every frame of the tx ring, at most `limit`, and gives their chunks back. Returns how many. */
+  /** True when deliver() would find a chunk and room: a device that can wait need not lose the frame. */
+  canDeliver(): boolean {
+    const { rx, fill } = this.places;
+    const words = this.#words;
+    if (this.#load(fill.producer) === words[fill.consumer >>> 2]!) return false;
+    return (words[rx.producer >>> 2]! - this.#load(rx.consumer)) >>> 0 <= rx.mask;
+  }
+
+  /**
+   * Shows every frame of the tx ring, at most `limit`, and gives their chunks back. Returns how many.
+   * A visitor that causes another take() of the same rings gets 0 there: the frames stay for the outer one's next turn.
+   */
   take(visit: FrameVisitor, limit = 0x7fffffff): number {
-    this.#refresh();
+    if (this.#isTaking) return 0;
+    this.#isTaking = true;
+    try {
+      return this.#take(visit, limit);
+    } finally {
+      this.#isTaking = false;
+    }
+  }
+
+  #take(visit: FrameVisitor, limit: number): number {
     const { tx, comp, umemBase, chunkSize } = this.places;
     const words = this.#words;
     let consumer = words[tx.consumer >>> 2]!;
-    const producer = Atomics.load(words, tx.producer >>> 2);
+    const producer = this.#load(tx.producer);
     let compProducer = words[comp.producer >>> 2]!;
     let count = 0;
     while (consumer !== producer && count < limit) {
@@ -105,8 +143,8 @@ export class DeviceRings {
       consumer = (consumer + 1) >>> 0;
       count++;
     }
-    Atomics.store(words, comp.producer >>> 2, compProducer);
-    Atomics.store(words, tx.consumer >>> 2, consumer);
+    this.#store(comp.producer, compProducer);
+    this.#store(tx.consumer, consumer);
     return count;
   }
 }

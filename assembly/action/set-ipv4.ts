@@ -1,0 +1,80 @@
+/** set_ipv4: addresses, TOS and TTL (RFC 791), with header and transport checksums kept right (RFC 1624). */
+import {
+  ACT_SET_IPV4_DST,
+  ACT_SET_IPV4_DST_MASK,
+  ACT_SET_IPV4_SRC,
+  ACT_SET_IPV4_SRC_MASK,
+  ACT_SET_IPV4_TOS,
+  ACT_SET_IPV4_TOS_MASK,
+  ACT_SET_IPV4_TTL,
+  ACT_SET_IPV4_TTL_MASK,
+} from '../../src/gen/actions';
+import { PACKET_L3_OFFSET } from '../../src/gen/layout';
+import { listGet, listSet } from '../layout/worker';
+import { applyDelta, applyPseudoDelta, delta16, delta32 } from './delta';
+import { dataOf, dropUnfit, hasL3, masked } from './frame';
+
+const HEADER_SIZE: u32 = 20;
+const TOS: usize = 1;
+const TTL: usize = 8;
+const PROTOCOL: usize = 9;
+const CHECKSUM: usize = 10;
+const SRC: usize = 12;
+const DST: usize = 16;
+
+/** Sets an address; returns the delta, 0 when nothing changed. */
+// @ts-expect-error: decorator
+@inline
+function setAddress(at: usize, value: u32, mask: u32): u32 {
+  const old = load<u32>(at);
+  const now = masked(old, value, mask);
+  if (now == old) return 0;
+  store<u32>(at, now);
+  return delta32(old, now);
+}
+
+/** Returns how many packets are left in the list. */
+export function setIpv4(w: usize, list: usize, count: u32, at: usize): u32 {
+  const srcMask = load<u32>(at, ACT_SET_IPV4_SRC_MASK);
+  const dstMask = load<u32>(at, ACT_SET_IPV4_DST_MASK);
+  const hasAddresses = (srcMask | dstMask) != 0;
+  const src = load<u32>(at, ACT_SET_IPV4_SRC);
+  const dst = load<u32>(at, ACT_SET_IPV4_DST);
+  const tosMask = <u32>load<u8>(at, ACT_SET_IPV4_TOS_MASK);
+  const tos = <u32>load<u8>(at, ACT_SET_IPV4_TOS);
+  const ttlMask = <u32>load<u8>(at, ACT_SET_IPV4_TTL_MASK);
+  const ttl = <u32>load<u8>(at, ACT_SET_IPV4_TTL);
+  let kept: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const p = listGet(list, i);
+    const ip = dataOf(p) + <usize>load<u16>(p, PACKET_L3_OFFSET);
+    if (!hasL3(p, HEADER_SIZE) || load<u8>(ip) >>> 4 != 4) {
+      dropUnfit(w, p, false);
+      continue;
+    }
+    listSet(list, kept++, p);
+    let delta: u32 = 0;
+    if (hasAddresses) {
+      delta = setAddress(ip + SRC, src, srcMask) + setAddress(ip + DST, dst, dstMask);
+      if (delta != 0) applyPseudoDelta(p, load<u8>(ip, PROTOCOL), false, delta);
+    }
+    if (tosMask != 0) {
+      const old = <u32>load<u8>(ip, TOS);
+      const now = masked(old, tos, tosMask);
+      if (now != old) {
+        store<u8>(ip, <u8>now, TOS);
+        delta += delta16(old << 8, now << 8);
+      }
+    }
+    if (ttlMask != 0) {
+      const old = <u32>load<u8>(ip, TTL);
+      const now = masked(old, ttl, ttlMask);
+      if (now != old) {
+        store<u8>(ip, <u8>now, TTL);
+        delta += delta16(old, now);
+      }
+    }
+    if (delta != 0) applyDelta(ip + CHECKSUM, delta);
+  }
+  return kept;
+}

@@ -1,0 +1,207 @@
+/**
+ * Tuple-space search, burst-wise: subtable by subtable over the packets that have no flow yet.
+ *
+ * A visit keeps the mask, the offsets and the secrets of its subtable in registers and asks, for each packet, whether the
+ * masked key's home bucket holds its hash or has overflowed: one test on one cache line. Only a yes leaves the loop for
+ * tableFind. Masks over one to four blocks have a loop of their own, wider ones share one.
+ *
+ * Subtables stand in the order of their hits, so that most packets are done after the first few.
+ */
+import {
+  FLOW_SIZEOF,
+  PACKET_FLOW,
+  PACKET_KEY,
+  SUBTABLE_BLOCK_COUNT,
+  SUBTABLE_BUCKET_MASK,
+  SUBTABLE_BUCKETS,
+  SUBTABLE_HITS,
+  SUBTABLE_MASKS,
+  WORKER_SORT_AT,
+  WORKER_SUBTABLE_COUNT,
+  WORKER_SUBTABLES,
+} from '../../src/gen/layout';
+import { COUNTER_SUBTABLES_VISITED } from '../../src/gen/counters';
+import { finishHash, mixBlock, secret } from '../flow/hash';
+import { blockOffset, hashMasked } from '../flow/masked';
+import { counterAdd } from '../layout/worker';
+import { sortSubtables } from './order';
+import { BUCKET_FLOWS, BUCKET_SHIFT, placesOf, tableFind } from './table';
+
+/** Lookups between two sorts of the subtables. */
+const SORT_INTERVAL: u32 = 65536;
+/** Buckets from which on a table is visited step by step: 256 KiB. */
+const LARGE_BUCKETS: u32 = 4096;
+
+/**
+ * Looks the packets of a list up. Sets PACKET_FLOW of those found; the others are left at the list's front, in order, with
+ * PACKET_FLOW 0, as it must be when they come. Returns how many others there are.
+ */
+export function classify(w: usize, list: usize, count: u32): u32 {
+  sortWhenDue(w, count);
+  const subtables = <usize>load<u32>(w, WORKER_SUBTABLES);
+  const end = subtables + ((<usize>load<u32>(w, WORKER_SUBTABLE_COUNT)) << 2);
+  let left = count;
+  let visits: u64 = 0;
+  for (let at = subtables; at < end && left != 0; at += 4) {
+    const subtable = <usize>load<u32>(at);
+    visits += <u64>left;
+    const rest = visitSubtable(subtable, list, left);
+    if (rest != left) store<u64>(subtable, load<u64>(subtable, SUBTABLE_HITS) + <u64>(left - rest), SUBTABLE_HITS);
+    left = rest;
+  }
+  counterAdd(w, COUNTER_SUBTABLES_VISITED, visits);
+  return left;
+}
+
+function sortWhenDue(w: usize, count: u32): void {
+  const due = load<u32>(w, WORKER_SORT_AT);
+  if (due > count) {
+    store<u32>(w, due - count, WORKER_SORT_AT);
+    return;
+  }
+  store<u32>(w, SORT_INTERVAL, WORKER_SORT_AT);
+  sortSubtables(w);
+}
+
+/** One subtable over a list of packets; returns how many are left, at the list's front. */
+export function visitSubtable(subtable: usize, list: usize, count: u32): u32 {
+  if (load<u32>(subtable, SUBTABLE_BUCKET_MASK) >= LARGE_BUCKETS && count > 1) return visitLarge(subtable, list, count);
+  switch (load<u32>(subtable, SUBTABLE_BLOCK_COUNT)) {
+    case 1:
+      return visit1(subtable, list, count);
+    case 2:
+      return visit2(subtable, list, count);
+    case 3:
+      return visit3(subtable, list, count);
+    case 4:
+      return visit4(subtable, list, count);
+    default:
+      return visitAny(subtable, list, count);
+  }
+}
+
+// @ts-expect-error: decorator
+@inline
+function maskAt(subtable: usize, i: usize): v128 {
+  return v128.load(subtable + (i << 4), SUBTABLE_MASKS);
+}
+
+/** Whether the bucket holds the hash or has overflowed: lane 7 is the count of overflows. */
+// @ts-expect-error: decorator
+@inline
+function isCandidate(bucket: usize, hash: u32): bool {
+  const wanted = i32x4.splat(<i32>hash);
+  const high = v128.load(bucket, 16);
+  const equal = v128.or(i32x4.eq(v128.load(bucket), wanted), i32x4.eq(high, wanted));
+  return v128.any_true(v128.or(equal, v128.and(high, i32x4(0, 0, 0, -1))));
+}
+
+/** Ends one packet's visit: its flow, or its place among those left. Returns the new end of those left. */
+// @ts-expect-error: decorator
+@inline
+function settle(subtable: usize, buckets: usize, mask: u32, hash: u32, p: usize, key: usize, out: usize): usize {
+  const bucket = buckets + ((<usize>(hash & mask)) << BUCKET_SHIFT);
+  if (isCandidate(bucket, hash)) {
+    const flow = tableFind(subtable, hash, key);
+    if (flow != 0) {
+      store<u32>(p, <u32>flow, PACKET_FLOW);
+      return out;
+    }
+  }
+  store<u32>(out, <u32>p);
+  return out + 4;
+}
+
+/** The loop of a visit over a constant number of blocks, 1 to 4. */
+// @ts-expect-error: decorator
+@inline
+function visit(subtable: usize, list: usize, count: u32, blocks: i32): u32 {
+  const buckets = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
+  const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);
+  const m0 = maskAt(subtable, 0);
+  const m1 = maskAt(subtable, 1);
+  const m2 = maskAt(subtable, 2);
+  const m3 = maskAt(subtable, 3);
+  const o0 = blockOffset(subtable, 0);
+  const o1 = blockOffset(subtable, 1);
+  const o2 = blockOffset(subtable, 2);
+  const o3 = blockOffset(subtable, 3);
+  const end = list + ((<usize>count) << 2);
+  let out = list;
+  for (let at = list; at < end; at += 4) {
+    const p = <usize>load<u32>(at);
+    const key = <usize>load<u32>(p, PACKET_KEY);
+    let sums = mixBlock(i64x2.splat(0), v128.and(v128.load(key + o0), m0), secret(0));
+    if (blocks > 1) sums = mixBlock(sums, v128.and(v128.load(key + o1), m1), secret(1));
+    if (blocks > 2) sums = mixBlock(sums, v128.and(v128.load(key + o2), m2), secret(2));
+    if (blocks > 3) sums = mixBlock(sums, v128.and(v128.load(key + o3), m3), secret(3));
+    out = settle(subtable, buckets, mask, finishHash(sums), p, key, out);
+  }
+  return <u32>((out - list) >> 2);
+}
+
+function visit1(subtable: usize, list: usize, count: u32): u32 {
+  return visit(subtable, list, count, 1);
+}
+
+function visit2(subtable: usize, list: usize, count: u32): u32 {
+  return visit(subtable, list, count, 2);
+}
+
+function visit3(subtable: usize, list: usize, count: u32): u32 {
+  return visit(subtable, list, count, 3);
+}
+
+function visit4(subtable: usize, list: usize, count: u32): u32 {
+  return visit(subtable, list, count, 4);
+}
+
+function visitAny(subtable: usize, list: usize, count: u32): u32 {
+  const buckets = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
+  const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);
+  const end = list + ((<usize>count) << 2);
+  let out = list;
+  for (let at = list; at < end; at += 4) {
+    const p = <usize>load<u32>(at);
+    const key = <usize>load<u32>(p, PACKET_KEY);
+    out = settle(subtable, buckets, mask, hashMasked(subtable, key), p, key, out);
+  }
+  return <u32>((out - list) >> 2);
+}
+
+/**
+ * A visit to a table that the caches do not hold. Each step asks for the memory of all packets before the next step needs
+ * it, so that their misses overlap. PACKET_FLOW holds the masked key's hash in between.
+ */
+function visitLarge(subtable: usize, list: usize, count: u32): u32 {
+  const buckets = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
+  const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);
+  const end = list + ((<usize>count) << 2);
+  for (let at = list; at < end; at += 4) {
+    const p = <usize>load<u32>(at);
+    const hash = hashMasked(subtable, load<u32>(p, PACKET_KEY));
+    store<u32>(p, hash, PACKET_FLOW);
+    load<u32>(buckets + ((<usize>(hash & mask)) << BUCKET_SHIFT));
+  }
+  for (let at = list; at < end; at += 4) {
+    const hash = load<u32>(<usize>load<u32>(at), PACKET_FLOW);
+    const bucket = buckets + ((<usize>(hash & mask)) << BUCKET_SHIFT);
+    const places = placesOf(bucket, hash);
+    const flow = places != 0 ? <usize>load<u32>(bucket + ((<usize>ctz(places)) << 2), BUCKET_FLOWS) : 0;
+    load<u32>(flow); // address 0 is readable
+    load<u32>(flow, FLOW_SIZEOF);
+  }
+  let out = list;
+  for (let at = list; at < end; at += 4) {
+    const p = <usize>load<u32>(at);
+    const hash = load<u32>(p, PACKET_FLOW);
+    store<u32>(p, 0, PACKET_FLOW);
+    out = settle(subtable, buckets, mask, hash, p, load<u32>(p, PACKET_KEY), out);
+  }
+  return <u32>((out - list) >> 2);
+}
+
+/** The visit without bursts or SIMD-friendly tests: what visitSubtable must agree with, packet by packet. */
+export function findInSubtable(subtable: usize, key: usize): usize {
+  return tableFind(subtable, hashMasked(subtable, key), key);
+}

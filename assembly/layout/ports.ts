@@ -1,0 +1,170 @@
+/**
+ * Ports: transmit, publish, and the list of ports that were written to.
+ *
+ * Terms. *dirty*: written to since the host last flushed the port. Descriptors are written at tx_reserved and become the
+ * device's when publishPorts stores the producer index, once a burst.
+ */
+import {
+  COUNTER_TX_PACKETS,
+  DROP_OUTPUT_DOWN,
+  DROP_OUTPUT_MTU,
+  DROP_OUTPUT_NO_PORT,
+  DROP_OUTPUT_RING_FULL,
+} from '../../src/gen/counters';
+import {
+  PACKET_DATA,
+  PACKET_GSO_SIZE,
+  PACKET_PACKET_TYPE,
+  PACKET_SIZE,
+  PORT_COMP_CONSUMER,
+  PORT_DIRTY,
+  PORT_DIRTY_NEXT,
+  PORT_MTU,
+  PORT_SIZEOF,
+  PORT_STATE,
+  PORT_STATE_PRESENT,
+  PORT_STATE_UP,
+  PORT_TX_BYTES,
+  PORT_TX_DROPPED,
+  PORT_TX_ENTRIES,
+  PORT_TX_MASK,
+  PORT_TX_PACKETS,
+  PORT_TX_PRODUCER,
+  PORT_TX_RESERVED,
+  PORT_UMEM_BASE,
+  PORT_WORKER,
+  SWITCH_PORTS,
+  WORKER_DIRTY_PORTS,
+  WORKER_INDEX,
+  WORKER_SWITCH,
+} from '../../src/gen/layout';
+import { PORTS_MAX } from '../../src/gen/limits';
+import { dropPacket, releaseSlot } from './packets';
+import { drainComp, drainRings, ourIndex, setIndex } from './rings';
+import { counterAdd } from './worker';
+
+/** Frames leave with these in front of what the MTU counts. */
+const ETH_HEADER_SIZE: u32 = 14;
+const VLAN_TAG_SIZE: u32 = 4;
+/** TPIDs 0x8100 and 0x88a8 as a little-endian load sees them. */
+const TPID_CTAG_LOADED: u32 = 0x0081;
+const TPID_STAG_LOADED: u32 = 0xa888;
+
+/** The Port of a number; 0 when the number is out of range. */
+// @ts-expect-error: decorator
+@inline
+export function portAt(w: usize, port: u32): usize {
+  if (port >= PORTS_MAX) return 0;
+  return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_PORTS) + <usize>port * PORT_SIZEOF;
+}
+
+/** Whether a frame is longer than the port takes; a large segment is cut up later and is never too long. */
+function exceedsMtu(p: usize, size: u32, mtu: u32): bool {
+  if (mtu == 0 || load<u16>(p, PACKET_GSO_SIZE) != 0) return false;
+  if (load<u32>(p, PACKET_PACKET_TYPE) != 0) return true;
+  const tpid = <u32>load<u16>(<usize>load<u32>(p, PACKET_DATA), 12);
+  const tag = tpid == TPID_CTAG_LOADED || tpid == TPID_STAG_LOADED ? VLAN_TAG_SIZE : 0;
+  return size > mtu + ETH_HEADER_SIZE + tag;
+}
+
+/** Counts a frame that the port did not take. */
+function refuse(w: usize, p: usize, port: usize, reason: u32): void {
+  store<u64>(port, load<u64>(port, PORT_TX_DROPPED) + 1, PORT_TX_DROPPED);
+  dropPacket(w, p, reason);
+}
+
+/** Why a port does not send; 0 when it does. */
+function closedReason(w: usize, port: usize): u32 {
+  const state = load<u32>(port, PORT_STATE);
+  if ((state & PORT_STATE_PRESENT) == 0) return DROP_OUTPUT_NO_PORT;
+  if ((state & PORT_STATE_UP) == 0) return DROP_OUTPUT_DOWN;
+  // another worker's rings have another producer
+  return load<u32>(port, PORT_WORKER) != load<u32>(w, WORKER_INDEX) ? DROP_OUTPUT_NO_PORT : 0;
+}
+
+/** Whether the tx ring has no room left, even after sent chunks have come home. */
+function isFull(w: usize, port: usize, reserved: u32, mask: u32): bool {
+  drainComp(w, port);
+  return reserved - ourIndex(port, PORT_COMP_CONSUMER) > mask;
+}
+
+/** Sends a frame by a port: a descriptor on its tx ring, or a drop with its reason. Consumes p. */
+export function transmit(w: usize, p: usize, number: u32): void {
+  const port = portAt(w, number);
+  if (port == 0) return dropPacket(w, p, DROP_OUTPUT_NO_PORT);
+  const reason = closedReason(w, port);
+  if (reason != 0) return refuse(w, p, port, reason);
+  const size = load<u32>(p, PACKET_SIZE);
+  const mtu = load<u32>(port, PORT_MTU);
+  if (size > mtu && exceedsMtu(p, size, mtu)) return refuse(w, p, port, DROP_OUTPUT_MTU);
+  const reserved = load<u32>(port, PORT_TX_RESERVED);
+  const mask = load<u32>(port, PORT_TX_MASK);
+  if (reserved - ourIndex(port, PORT_COMP_CONSUMER) > mask && isFull(w, port, reserved, mask)) {
+    return refuse(w, p, port, DROP_OUTPUT_RING_FULL);
+  }
+  const entry = <usize>load<u32>(port, PORT_TX_ENTRIES) + ((<usize>(reserved & mask)) << 4);
+  store<u64>(entry, <u64>(load<u32>(p, PACKET_DATA) - load<u32>(port, PORT_UMEM_BASE)));
+  store<u64>(entry, <u64>size, 8); // options 0 with it
+  store<u32>(port, reserved + 1, PORT_TX_RESERVED);
+  if (load<u32>(port, PORT_DIRTY) == 0) linkDirty(w, number, port);
+  releaseSlot(w, p);
+}
+
+function linkDirty(w: usize, number: u32, port: usize): void {
+  store<u32>(port, 1, PORT_DIRTY);
+  store<u32>(port, load<u32>(w, WORKER_DIRTY_PORTS), PORT_DIRTY_NEXT);
+  store<u32>(w, number + 1, WORKER_DIRTY_PORTS);
+}
+
+/** Hands what was written to the devices, one producer index a dirty port, and counts it. */
+export function publishPorts(w: usize): void {
+  let sent: u64 = 0;
+  let next = load<u32>(w, WORKER_DIRTY_PORTS);
+  while (next != 0) {
+    const port = portAt(w, next - 1);
+    sent += <u64>publishPort(port);
+    next = load<u32>(port, PORT_DIRTY_NEXT);
+  }
+  if (sent != 0) counterAdd(w, COUNTER_TX_PACKETS, sent);
+}
+
+/** Returns how many frames were handed over. */
+function publishPort(port: usize): u32 {
+  const from = ourIndex(port, PORT_TX_PRODUCER);
+  const to = load<u32>(port, PORT_TX_RESERVED);
+  if (from == to) return 0;
+  const entries = <usize>load<u32>(port, PORT_TX_ENTRIES);
+  const mask = load<u32>(port, PORT_TX_MASK);
+  let bytes: u64 = 0;
+  for (let i = from; i != to; i++) bytes += load<u64>(entries + ((<usize>(i & mask)) << 4), 8);
+  store<u64>(port, load<u64>(port, PORT_TX_PACKETS) + <u64>(to - from), PORT_TX_PACKETS);
+  store<u64>(port, load<u64>(port, PORT_TX_BYTES) + bytes, PORT_TX_BYTES);
+  setIndex(port, PORT_TX_PRODUCER, to);
+  return to - from;
+}
+
+/** A port that waits for a flush, + 1; 0 when none does. */
+export function popDirtyPort(w: usize): u32 {
+  const first = load<u32>(w, WORKER_DIRTY_PORTS);
+  if (first == 0) return 0;
+  const port = portAt(w, first - 1);
+  store<u32>(port, 0, PORT_DIRTY);
+  store<u32>(w, load<u32>(port, PORT_DIRTY_NEXT), WORKER_DIRTY_PORTS);
+  return first;
+}
+
+/** Takes a port out of service: see drainRings. Returns chunks taken. */
+export function removePort(w: usize, number: u32): u32 {
+  const port = portAt(w, number);
+  if (port == 0 || load<u32>(port, PORT_STATE) == 0) return 0;
+  unlinkDirty(w, number, port);
+  return drainRings(w, port);
+}
+
+function unlinkDirty(w: usize, number: u32, port: usize): void {
+  if (load<u32>(port, PORT_DIRTY) == 0) return;
+  let at = w + WORKER_DIRTY_PORTS;
+  while (load<u32>(at) != number + 1) at = portAt(w, load<u32>(at) - 1) + PORT_DIRTY_NEXT;
+  store<u32>(at, load<u32>(port, PORT_DIRTY_NEXT));
+  store<u32>(port, 0, PORT_DIRTY);
+}

@@ -1,0 +1,106 @@
+/** The port table from the host's end: rings, state and statistics of each port. */
+import { TUNNEL_TYPE_GENEVE, TUNNEL_TYPE_GRE, TUNNEL_TYPE_VXLAN } from '../gen/actions.ts';
+import * as L from '../gen/layout.ts';
+import type { Netdev } from '../netdev/netdev.ts';
+import type { PortRingPlaces, RingPlace } from '../netdev/rings.ts';
+import type { MemoryPlan } from './memory.ts';
+import type { Extent } from './ring-space.ts';
+import type { Views } from './views.ts';
+
+/** A port and what the host knows of it. */
+export interface PortEntry {
+  readonly number: number;
+  readonly netdev: Netdev;
+  readonly extent: Extent;
+  readonly places: PortRingPlaces;
+  /** Chunks that the worker keeps on the port's fill ring. */
+  readonly fillTarget: number;
+  /** As written to the port table last. */
+  isUp: boolean;
+  mtu: number;
+}
+
+export interface PortStats {
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly rxDropped: number;
+  readonly rxErrors: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly txDropped: number;
+  readonly txErrors: number;
+}
+
+const portAddress = (plan: MemoryPlan, number: number): number => plan.ports.start + number * L.PORT_SIZEOF;
+
+function writeRing(views: Views, at: number, place: RingPlace): void {
+  views.setU32(at, place.producer);
+  views.setU32(at + 4, place.consumer);
+  views.setU32(at + 8, place.entries);
+  views.setU32(at + 12, place.mask);
+}
+
+/** Writes a port anew, its rings empty; the state comes last. */
+export function writePort(views: Views, plan: MemoryPlan, entry: PortEntry, worker: number, ifindex: number): void {
+  const at = portAddress(plan, entry.number);
+  const { start, size } = entry.extent;
+  views.u8.fill(0, start, start + size);
+  views.u8.fill(0, at, at + L.PORT_SIZEOF);
+  writeRing(views, at + L.PORT_RX_PRODUCER, entry.places.rx);
+  writeRing(views, at + L.PORT_TX_PRODUCER, entry.places.tx);
+  writeRing(views, at + L.PORT_FILL_PRODUCER, entry.places.fill);
+  writeRing(views, at + L.PORT_COMP_PRODUCER, entry.places.comp);
+  views.setU32(at + L.PORT_UMEM_BASE, entry.places.umemBase);
+  views.setU32(at + L.PORT_FILL_TARGET, entry.fillTarget);
+  views.setU32(at + L.PORT_WORKER, worker);
+  views.setU32(at + L.PORT_IFINDEX, ifindex);
+  writePortState(views, plan, entry);
+}
+
+/** Brings MTU and state in the table up to the device's. */
+export function writePortState(views: Views, plan: MemoryPlan, entry: PortEntry): void {
+  const at = portAddress(plan, entry.number);
+  entry.mtu = entry.netdev.mtu;
+  entry.isUp = entry.netdev.isUp;
+  views.setU32(at + L.PORT_MTU, entry.mtu);
+  views.setU32(at + L.PORT_STATE, L.PORT_STATE_PRESENT | (entry.isUp ? L.PORT_STATE_UP : 0));
+}
+
+export function clearPort(views: Views, plan: MemoryPlan, number: number): void {
+  const at = portAddress(plan, number);
+  views.u8.fill(0, at, at + L.PORT_SIZEOF);
+}
+
+/** What the worker counted and what the device counted, together. */
+export function readPortStats(views: Views, plan: MemoryPlan, entry: PortEntry): PortStats {
+  const at = portAddress(plan, entry.number);
+  const device = entry.netdev.stats();
+  return {
+    rxPackets: views.getU64(at + L.PORT_RX_PACKETS),
+    rxBytes: views.getU64(at + L.PORT_RX_BYTES),
+    rxDropped: views.getU64(at + L.PORT_RX_DROPPED) + device.rxDropped,
+    rxErrors: device.rxErrors,
+    txPackets: views.getU64(at + L.PORT_TX_PACKETS),
+    txBytes: views.getU64(at + L.PORT_TX_BYTES),
+    txDropped: views.getU64(at + L.PORT_TX_DROPPED) + device.txDropped,
+    txErrors: device.txErrors,
+  };
+}
+
+export interface TunnelPortOptions {
+  readonly type: 'vxlan' | 'geneve' | 'gre';
+  /** VXLAN group policy extension. */
+  readonly hasGroupPolicy?: boolean;
+}
+
+/** Writes a port without rings: present, never up, so that nothing is put out by it as it is. */
+export function writeTunnelPort(views: Views, plan: MemoryPlan, number: number, options: TunnelPortOptions): void {
+  clearPort(views, plan, number);
+  const at = portAddress(plan, number);
+  views.setU32(
+    at + L.PORT_TUNNEL_TYPE,
+    { vxlan: TUNNEL_TYPE_VXLAN, geneve: TUNNEL_TYPE_GENEVE, gre: TUNNEL_TYPE_GRE }[options.type],
+  );
+  views.setU32(at + L.PORT_TUNNEL_FLAGS, options.hasGroupPolicy ? L.TUNNEL_PORT_GBP : 0);
+  views.setU32(at + L.PORT_STATE, L.PORT_STATE_PRESENT);
+}

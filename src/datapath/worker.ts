@@ -1,0 +1,142 @@
+/**
+ * One worker as its host sees it: an instance of the module over the datapath's memory, its Worker block and its
+ * control ring. What is written here is read in assembly/index.ts.
+ */
+
+import * as L from '../gen/layout.ts';
+import { CONTROL_RING_SIZE } from '../gen/limits.ts';
+import type { Micros } from '../lib/clock.ts';
+import { type DatapathExports, exportsOf } from './exports.ts';
+import type { MemoryPlan, WorkerPlan } from './memory.ts';
+import type { Views } from './views.ts';
+
+export interface WorkerOptions {
+  /** Seed of the generator behind the sample action. */
+  readonly seed: number;
+  readonly isCacheOff: boolean;
+}
+
+export class WorkerHost {
+  /** Address of the Worker block. */
+  readonly w: number;
+  readonly plan: WorkerPlan;
+  readonly wasm: DatapathExports;
+  readonly #views: Views;
+  readonly #control: number;
+  /** The time that the worker was told last. */
+  now: Micros = 0;
+
+  constructor(module: WebAssembly.Module, views: Views, memory: MemoryPlan, plan: WorkerPlan, options: WorkerOptions) {
+    this.w = plan.worker.start;
+    this.plan = plan;
+    this.#views = views;
+    this.#control = plan.control.start;
+    writeWorker(views, memory, plan, options);
+    this.wasm = exportsOf(new WebAssembly.Instance(module, { env: { memory: views.memory } }));
+    const problem = this.wasm.init(this.w);
+    if (problem !== 0) throw new Error(`the datapath module refused its memory layout (${problem})`);
+  }
+
+  /**
+   * Makes room for a record of a header and `payloadSize` bytes, zeroes its fixed part and returns its address. Write
+   * the payload behind CONTROL_SIZEOF, then call run(). Nothing else may be written to the ring in between.
+   */
+  begin(type: number, payloadSize: number): number {
+    const size = Math.ceil((L.CONTROL_SIZEOF + payloadSize) / 16) * 16;
+    if (size > CONTROL_RING_SIZE / 2) throw new Error(`a control record of ${size} bytes`);
+    const views = this.#views;
+    let producer = views.getU32(this.w + L.WORKER_CONTROL_PRODUCER);
+    let at = producer & (CONTROL_RING_SIZE - 1);
+    const left = CONTROL_RING_SIZE - at;
+    if (size > left) {
+      this.#writeHeader(this.#control + at, L.CONTROL_PAD, left);
+      producer = (producer + left) >>> 0;
+      this.#publish(producer);
+      this.wasm.control(this.w, this.now);
+      at = 0;
+    }
+    const record = this.#control + at;
+    views.u8.fill(0, record, record + Math.min(size, 128));
+    this.#writeHeader(record, type, size);
+    return record;
+  }
+
+  #writeHeader(record: number, type: number, size: number): void {
+    const views = this.#views;
+    views.setU32(record + L.CONTROL_TYPE, type);
+    views.setU32(record + L.CONTROL_SIZE, size);
+    views.setU32(record + L.CONTROL_STATUS, L.STATUS_PENDING);
+    views.setU32(record + L.CONTROL_RESULT, 0);
+  }
+
+  #publish(producer: number): void {
+    Atomics.store(this.#views.u32, (this.w + L.WORKER_CONTROL_PRODUCER) >>> 2, producer);
+  }
+
+  /** Publishes the record, has it carried out and returns its status. The answers in the record are good until begin(). */
+  run(record: number): number {
+    const views = this.#views;
+    const producer = views.getU32(this.w + L.WORKER_CONTROL_PRODUCER);
+    this.#publish((producer + views.getU32(record + L.CONTROL_SIZE)) >>> 0);
+    this.wasm.control(this.w, this.now);
+    const status = views.getU32(record + L.CONTROL_STATUS);
+    if (status === L.STATUS_PENDING) throw new Error('the worker left a control record undone');
+    return status;
+  }
+
+  /** A counter or drop counter: `offset` is one of src/gen/counters, or eight times a drop reason. */
+  counter(base: number, offset: number): number {
+    return this.#views.getU64(this.w + base + offset);
+  }
+}
+
+function writeWorker(views: Views, memory: MemoryPlan, plan: WorkerPlan, options: WorkerOptions): void {
+  const w = plan.worker.start;
+  const put = (field: number, value: number): void => views.setU32(w + field, value);
+  put(L.WORKER_INDEX, plan.index);
+  put(L.WORKER_FLAGS, options.isCacheOff ? L.WORKER_FLAG_CACHE_OFF : 0);
+  put(L.WORKER_SWITCH, memory.switch.start);
+  put(L.WORKER_PACKETS, plan.packets.start);
+  put(L.WORKER_PACKET_SLOTS, plan.packetSlots);
+  put(L.WORKER_KEYS, plan.keys.start);
+  put(L.WORKER_LISTS, plan.lists.start);
+  put(L.WORKER_LISTS_SIZE, plan.lists.size);
+  put(L.WORKER_FREE_CHUNKS, plan.freeChunks.start);
+  put(L.WORKER_FREE_COUNT, plan.chunkCount);
+  put(L.WORKER_FREE_MAX, memory.sizes.framesCount);
+  put(L.WORKER_CACHE, plan.cache.start);
+  put(L.WORKER_CACHE_MASK, plan.cacheBuckets - 1);
+  put(L.WORKER_ARENA, plan.arena.start);
+  put(L.WORKER_ARENA_END, plan.arena.start + plan.arena.size);
+  put(L.WORKER_SUBTABLES, plan.subtables.start);
+  put(L.WORKER_FLOW_MAX, plan.flowMax);
+  put(L.WORKER_FLOW_INDEX, plan.flowIndex.start);
+  put(L.WORKER_FLOW_FREE, plan.flowFree.start);
+  put(L.WORKER_UPCALL_SLOTS, plan.upcallSlots.start);
+  put(L.WORKER_CONTROL, plan.control.start);
+  put(L.WORKER_METERS, plan.meters.start);
+  // the generator's state must not be zero, and each worker's numbers are its own
+  put(L.WORKER_RANDOM, options.seed >>> 0);
+  put(L.WORKER_RANDOM + 4, (plan.index + 1) * 0x9e3779b9);
+  writeFreeChunks(views, memory, plan);
+}
+
+/** The first chunk lies on top of the stack: frames are used from the lowest address on. */
+function writeFreeChunks(views: Views, memory: MemoryPlan, plan: WorkerPlan): void {
+  const first = memory.frames.start + plan.chunkFirst * memory.sizes.chunkSize;
+  for (let i = 0; i < plan.chunkCount; i++)
+    views.setU32(plan.freeChunks.start + 4 * i, first + (plan.chunkCount - 1 - i) * memory.sizes.chunkSize);
+}
+
+/** Writes what all workers share. */
+export function writeSwitch(views: Views, plan: MemoryPlan): void {
+  const at = plan.switch.start;
+  views.setU32(at + L.SWITCH_MAGIC, L.MAGIC);
+  views.setU32(at + L.SWITCH_VERSION, L.LAYOUT_VERSION);
+  views.setU32(at + L.SWITCH_PORTS, plan.ports.start);
+  views.setU32(at + L.SWITCH_FRAMES, plan.frames.start);
+  views.setU32(at + L.SWITCH_FRAMES_COUNT, plan.sizes.framesCount);
+  views.setU32(at + L.SWITCH_CHUNK_SIZE, plan.sizes.chunkSize);
+  views.setU32(at + L.SWITCH_WORKER_COUNT, plan.workers.length);
+  views.setF64(at + L.SWITCH_MEMORY_SIZE, plan.size);
+}

@@ -1,0 +1,242 @@
+/**
+ * OpenFlow flow text: matches as `ovs-ofctl` reads and prints them, packets as `ofproto/trace` takes them, and the lines
+ * that a trace prints.
+ *
+ * Terms
+ *   field      `name=value/mask`; text/fields.ts has a row for each, in the order in which they are written
+ *   protocol   a word such as `tcp` for an Ethertype and an IP protocol (text/protocols.ts)
+ *   in_port    here an OpenFlow port: it is handed back beside the match, and never put into the flow key, whose in_port is
+ *              a datapath port
+ *
+ * Invariants
+ *   A field whose protocol the text does not name is refused, wherever in the text it stands.
+ *   Malformed text is an error value that names the field; nothing here throws.
+ *
+ * Not supported
+ *   metadata, registers, conj_id, actset_output and tun_metadata: they are not in the flow key. What the caller knows
+ *   beyond a match (priority, table, cookie, actions) he takes with `other`.
+ */
+import { VLAN_CFI } from '../gen/key.ts';
+import { fail, ok, type Result } from '../lib/result.ts';
+import { type FlowKey, KEY, type Match, maskedMatch } from './key.ts';
+import { type Layers, layersOf } from './odp/match/prerequisites.ts';
+import { emptyMasked, type Masked } from './odp/row.ts';
+import { slot } from './odp/slot.ts';
+import { addMasked, type TextField } from './text/field.ts';
+import {
+  addressFields,
+  ethernetFields,
+  ethTypeField,
+  fieldsAfter,
+  fieldsBefore,
+  nwProtoField,
+  tunnelFields,
+} from './text/fields.ts';
+import { parseOfPort } from './text/ports.ts';
+import { protocolOf, protocols } from './text/protocols.ts';
+
+export { formatOfPort, parseOfPort } from './text/ports.ts';
+
+export interface FlowTextOptions {
+  /** Finds an OpenFlow port by its name. */
+  readonly portByName?: (name: string) => number | null;
+  /** Takes words that are no match field; true when it knows the word. */
+  readonly other?: (name: string, value: string | null) => boolean;
+}
+
+export interface FlowText {
+  readonly match: Match;
+  /** OpenFlow port; null when the text names none. */
+  readonly inPort: number | null;
+}
+
+export interface FlowKeyText {
+  readonly key: FlowKey;
+  /** OpenFlow port; null when the text names none. */
+  readonly inPort: number | null;
+}
+
+const allFields: readonly TextField[] = [
+  ...fieldsBefore,
+  ...tunnelFields,
+  ...ethernetFields,
+  ethTypeField,
+  ...addressFields,
+  nwProtoField,
+  ...fieldsAfter,
+];
+
+interface Word {
+  readonly name: string;
+  readonly value: string | null;
+}
+
+/** Words between commas and white space; commas within brackets belong to the value. */
+const splitWords = (text: string): Word[] =>
+  Array.from(text.matchAll(/[^,\s=]*(=(\([^()]*\)|[^,\s])*)?/g), ([word]) => word)
+    .filter((word) => word !== '')
+    .map((word) => {
+      const at = word.indexOf('=');
+      return at < 0 ? { name: word, value: null } : { name: word.slice(0, at), value: word.slice(at + 1) };
+    });
+
+function parsePacketType(text: string, into: Masked): boolean {
+  const found = /^\((0x[0-9a-fA-F]+|[0-9]+),(0x[0-9a-fA-F]+|[0-9]+)\)$/.exec(text);
+  const [ns, id] = [Number(found?.[1]), Number(found?.[2])];
+  if (!(ns <= 0xffff && id <= 0xffff)) return false;
+  addMasked(into, slot('packet_type'), BigInt(ns * 0x10000 + id), 0xffffffffn);
+  if (ns === 1) addMasked(into, slot('eth_type'), BigInt(id), 0xffffn);
+  return true;
+}
+
+/** A word without a value: a protocol, or `eth`. */
+function parseProtocol(name: string, into: Masked): boolean {
+  if (name === 'eth') return parsePacketType('(0,0)', into);
+  const protocol = protocols.find((p) => p.name === name);
+  if (!protocol) return false;
+  addMasked(into, slot('eth_type'), BigInt(protocol.ethType), 0xffffn);
+  if (protocol.nwProto !== null) addMasked(into, slot('nw_proto'), BigInt(protocol.nwProto), 0xffn);
+  return true;
+}
+
+interface Draft extends Masked {
+  inPort: number | null;
+}
+
+/** Fields that wait until it is known which protocol they belong to. */
+interface Pending {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Null, or what is wrong. */
+function takeWord({ name, value }: Word, draft: Draft, pending: Pending[], options: FlowTextOptions): string | null {
+  if (value === null) {
+    return parseProtocol(name, draft) || options.other?.(name, null) ? null : `unknown field "${name}"`;
+  }
+  if (name === 'in_port') {
+    draft.inPort = parseOfPort(value, options.portByName);
+    return draft.inPort === null ? `unknown port "${value}"` : null;
+  }
+  if (name === 'packet_type') return parsePacketType(value, draft) ? null : `bad value for packet_type (${value})`;
+  const fields = allFields.filter((field) => field.names.includes(name));
+  if (fields.length === 0) return options.other?.(name, value) ? null : `unknown field "${name}"`;
+  if (fields.length > 1 || fields[0]!.needs) {
+    pending.push({ name, value });
+    return null;
+  }
+  return fields[0]!.parse(value, draft) ? null : `bad value for ${name} (${value})`;
+}
+
+/** Takes each field that waits as soon as what it needs is known. Null, or what is wrong. */
+function settle(draft: Draft, pending: readonly Pending[]): string | null {
+  let waiting = pending;
+  while (waiting.length > 0) {
+    const layers = layersOf(draft.key, draft.mask);
+    const still: Pending[] = [];
+    for (const { name, value } of waiting) {
+      const field = allFields.find((f) => f.names.includes(name) && !f.needs?.(layers));
+      if (!field) still.push({ name, value });
+      else if (!field.parse(value, draft)) return `bad value for ${name} (${value})`;
+    }
+    if (still.length === waiting.length) {
+      const { name } = still[0]!;
+      const field = allFields.find((f) => f.names.includes(name))!;
+      return `prerequisites not met for ${name}: ${field.needs?.(layers)} must be given`;
+    }
+    waiting = still;
+  }
+  return null;
+}
+
+function parseDraft(text: string, options: FlowTextOptions): Result<Draft> {
+  const draft: Draft = { ...emptyMasked(), inPort: null };
+  const pending: Pending[] = [];
+  for (const word of splitWords(text)) {
+    const wrong = takeWord(word, draft, pending, options);
+    if (wrong) return fail(wrong);
+  }
+  const wrong = settle(draft, pending);
+  return wrong ? fail(wrong) : ok(draft);
+}
+
+/** A match: `in_port=1,tcp,nw_src=10.0.0.0/8,tp_dst=80`. */
+export function parseFlowText(text: string, options: FlowTextOptions = {}): Result<FlowText> {
+  const draft = parseDraft(text, options);
+  if (!draft.ok) return draft;
+  const { key, mask, inPort } = draft.value;
+  return ok({ match: maskedMatch(key, mask), inPort });
+}
+
+const tagFields = [
+  [KEY.vlan_tci, KEY.vlan_tpid],
+  [KEY.vlan2_tci, KEY.vlan2_tpid],
+] as const;
+
+/** The same text as one packet: no masks; what is left out is zero. A tag is an 802.1Q one. */
+export function parseFlowKeyText(text: string, options: FlowTextOptions = {}): Result<FlowKeyText> {
+  const masked = splitWords(text).find(({ value }) => value !== null && /[/]|^[+-]/.test(value));
+  if (masked) return fail(`bad value for ${masked.name} (${masked.value}: wildcards not allowed here)`);
+  const draft = parseDraft(text, options);
+  if (!draft.ok) return draft;
+  const { key, inPort } = draft.value;
+  for (const [tci, tpid] of tagFields) if ((key.get(tci) & VLAN_CFI) !== 0) key.set(tpid, 0x8100);
+  return ok({ key, inPort });
+}
+
+const formatAll = (fields: readonly TextField[], from: Match, layers: Layers): string[] =>
+  fields
+    .filter((field) => !field.needs?.(layers))
+    .map((field) => field.format(from))
+    .filter((text) => text !== null);
+
+interface Style {
+  /** The text of in_port, or null to leave it out. */
+  readonly inPort: string | null;
+  readonly showsPacketType: boolean;
+}
+
+function formatPacketType(match: Match): string[] {
+  if (match.mask.isZero(KEY.packet_type)) return [];
+  const type = match.key.get(KEY.packet_type);
+  return [type === 0 ? 'eth' : `packet_type=(${type >>> 16},0x${(type & 0xffff).toString(16)})`];
+}
+
+function formatStyled(match: Match, style: Style): string {
+  const layers = layersOf(match.key, match.mask);
+  const protocol = protocolOf(layers);
+  const showsNwProto = protocol === null || protocol.nwProto === null;
+  return [
+    ...formatAll(fieldsBefore, match, layers),
+    ...(style.showsPacketType ? formatPacketType(match) : []),
+    ...(protocol ? [protocol.name] : []),
+    ...formatAll(tunnelFields, match, layers),
+    ...(style.inPort === null ? [] : [`in_port=${style.inPort}`]),
+    ...formatAll(ethernetFields, match, layers),
+    ...(protocol ? [] : formatAll([ethTypeField], match, layers)),
+    ...formatAll(addressFields, match, layers),
+    ...(showsNwProto ? formatAll([nwProtoField], match, layers) : []),
+    ...formatAll(fieldsAfter, match, layers),
+  ].join(',');
+}
+
+/** A match as ovs-ofctl prints it. @param inPort the text of its OpenFlow port; null when it names none */
+export const formatFlowText = (match: Match, inPort: string | null = null): string =>
+  formatStyled(match, { inPort, showsPacketType: match.key.get(KEY.packet_type) !== 0 });
+
+/** ICMP's type and code are eight bits in sixteen, which a megaflow's text shows as a mask. */
+const showIcmpMasks = (text: string): string =>
+  text.replace(/\bicmp_(type|code)=([0-9]+)(?=,|$)/g, (_, name: string, value: string) => {
+    return `icmp_${name}=0x${Number(value).toString(16)}/0xff`;
+  });
+
+/**
+ * The `Megaflow:` line of a trace, without its label. A tag that is known not to be there is not shown.
+ * @param ofPortName the OpenFlow port, as text, of a datapath port
+ */
+export function formatMegaflow(match: Match, ofPortName: (port: number) => string): string {
+  const shown: Match = { key: match.key, mask: match.mask.clone() };
+  for (const [tci] of tagFields) if ((match.key.get(tci) & VLAN_CFI) === 0) shown.mask.set(tci, 0);
+  const inPort = match.mask.isZero(KEY.in_port) ? null : ofPortName(match.key.get(KEY.in_port));
+  return showIcmpMasks(formatStyled(shown, { inPort, showsPacketType: true }));
+}

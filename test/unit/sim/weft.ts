@@ -1,0 +1,27 @@
+/** Runs the weft command as a user does. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../../bin/weft.mjs', import.meta.url));
+
+export interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function weft(...args: readonly string[]): Run {
+  const env = { ...process.env, NO_COLOR: '1' };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}
+
+/** A folder that is gone when the test is done. */
+export function scratch(t: { after(fn: () => void): void }): (name: string) => string {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return (name) => join(folder, name);
+}
