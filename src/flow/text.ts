@@ -18,7 +18,8 @@
  */
 import { VLAN_CFI } from '../gen/key.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
-import { type FlowKey, KEY, type Match, maskedMatch } from './key.ts';
+import { tunnelFlags } from '../spec/key.ts';
+import { FlowKey, KEY, type KeyField, keyFieldList, type Match, maskedMatch } from './key.ts';
 import { type Layers, layersOf } from './odp/match/prerequisites.ts';
 import { emptyMasked, type Masked } from './odp/row.ts';
 import { slot } from './odp/slot.ts';
@@ -239,4 +240,54 @@ export function formatMegaflow(match: Match, ofPortName: (port: number) => strin
   for (const [tci] of tagFields) if ((match.key.get(tci) & VLAN_CFI) === 0) shown.mask.set(tci, 0);
   const inPort = match.mask.isZero(KEY.in_port) ? null : ofPortName(match.key.get(KEY.in_port));
   return showIcmpMasks(formatStyled(shown, { inPort, showsPacketType: true }));
+}
+
+/** Of a packet's metadata only what is not zero is shown. */
+const shownWhenSet = [
+  KEY.pkt_mark,
+  KEY.recirc_id,
+  KEY.dp_hash,
+  KEY.skb_priority,
+  KEY.ct_state,
+  KEY.ct_zone,
+  KEY.ct_mark,
+  KEY.ct_label,
+];
+const tunnelKeyFields = keyFieldList.filter(({ name }) => name.startsWith('tun_'));
+const tupleFields = keyFieldList.filter(({ name }) => /^ct_(nw|ipv6|tp)_/.test(name));
+const neverShown = [KEY.nd_reserved, KEY.nd_options_type];
+
+/** Every bit of the packet that the `Flow:` line of a trace shows. */
+function shownMask(key: FlowKey): FlowKey {
+  const mask = new FlowKey();
+  mask.bytes.fill(0xff);
+  const hide = (fields: readonly KeyField[]): void => {
+    for (const field of fields) mask.at(field).fill(0);
+  };
+  hide(shownWhenSet.filter((field) => key.isZero(field)));
+  hide(neverShown);
+  const isV6 = key.get(KEY.eth_type) === 0x86dd;
+  if (key.isZero(KEY.ct_nw_proto)) hide(tupleFields);
+  hide(isV6 ? [KEY.ct_nw_src, KEY.ct_nw_dst] : [KEY.ct_ipv6_src, KEY.ct_ipv6_dst]);
+  if (key.isZero(KEY.tun_dst) && key.isZero(KEY.tun_ipv6_dst)) hide(tunnelKeyFields);
+  if ((key.get(KEY.tun_flags) & tunnelFlags.KEY) === 0) hide([KEY.tun_id]);
+  if ((key.get(KEY.vlan_tci) & VLAN_CFI) === 0) hide([KEY.vlan2_tci]);
+  if (key.isZero(KEY.recirc_id)) hide(key.isZero(KEY.packet_type) ? [KEY.packet_type] : []);
+  if (!key.isZero(KEY.packet_type)) hide([KEY.eth_src, KEY.eth_dst, KEY.vlan_tci, KEY.vlan2_tci]);
+  return mask;
+}
+
+/** A packet's connection state is written as the names of what is set. */
+const nameConnectionState = (text: string): string =>
+  text.replace(/\bct_state=([+\-a-z]+)/, (_, signed: string) => {
+    return `ct_state=${Array.from(signed.matchAll(/\+([a-z]+)/g), ([, name]) => name).join('|')}`;
+  });
+
+/**
+ * The `Flow:` line of a trace, without its label: one packet, all its fields.
+ * @param inPort its OpenFlow port as text
+ */
+export function formatFlowKey(key: FlowKey, inPort: string): string {
+  const text = formatStyled({ key, mask: shownMask(key) }, { inPort, showsPacketType: true });
+  return nameConnectionState(text);
 }

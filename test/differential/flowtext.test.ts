@@ -171,7 +171,7 @@ const lists = [
   'sample(sample=33.3333%,actions())',
   'check_pkt_len(size=100,gt(),le(drop))',
   'ct()',
-  'ct(zone=0x5,commit)',
+  'ct(zone=5,commit)',
   'ct(nat(src=10.0.0.1-10.0.0.9:1-5,random),commit,mark=5)',
   'ct(force_commit,label=0x1/0x1,helper=ftp)',
   `tnl_push(tnl_port(4),header(size=42,type=3,${HEADER},proto=47,tos=0,ttl=64,frag=0x4000),gre((flags=0x2000,proto=0x6558),key=0x1e241)),out_port(1))`,
@@ -238,9 +238,17 @@ test('actions that only translation makes', () => {
   }
 });
 
+const INNER = '0000000000020000000000010800450000140000000040007cd60a0000010a000002';
+
 test('real packets: whole lines of dump-flows are read and written the same', () => {
   const bridge = `unix:${oracle.dir}/br0.mgmt`;
-  oracle.ofctl('-O', 'OpenFlow15', 'add-flow', bridge, 'actions=normal');
+  const rules = [
+    'priority=1,actions=normal',
+    'dl_type=0x894f,nsh_mdtype=1,nsh_spi=0x1234,nsh_c1=0x10/0xf0,nsh_ttl=63 actions=2',
+    'dl_type=0x894f,nsh_mdtype=1,nsh_spi=0x1235,nsh_si=5,nsh_np=3,nsh_c2=0,nsh_c4=4 actions=2',
+    'icmp6,icmpv6_type=136,icmpv6_code=0,nd_target=::3 actions=2',
+  ];
+  for (const rule of rules) oracle.ofctl('-O', 'OpenFlow15', 'add-flow', bridge, rule);
   const eth = 'eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02)';
   const frames = [
     `in_port(1),${eth},eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(syn)`,
@@ -249,6 +257,9 @@ test('real packets: whole lines of dump-flows are read and written the same', ()
     `in_port(1),${eth},eth_type(0x88b5)`,
     '0180c2000000000000000001002642420300000000008000000000000001000000008000000000000001800100001400020000',
     'ffffffffffff000000000001000842420300aabbccdd',
+    `000000000002000000000001894f0fc60103001234ff00000010000000000000000300000004${INNER}`,
+    `000000000002000000000001894f0fc601030012350500000010000000000000000300000004${INNER}`,
+    `in_port(1),${eth},eth_type(0x86dd),ipv6(src=fe80::1,dst=fe80::2,label=0,proto=58,tclass=0,hlimit=255,frag=no),icmpv6(type=136,code=0),nd(target=::3,tll=00:0a:0b:0c:0d:0e)`,
   ];
   oracle.inject('p1', ...frames, ...frames);
   oracle.warp(1500);
@@ -256,7 +267,7 @@ test('real packets: whole lines of dump-flows are read and written the same', ()
     .appctl('dpctl/dump-flows', DATAPATH)
     .split('\n')
     .filter((line) => line.includes('actions:'));
-  assert.ok(lines.length >= 5, lines.join('\n'));
+  assert.ok(lines.length >= 8, lines.join('\n'));
   for (const line of lines) {
     const flow = must(parseFlow(line));
     assert.deepEqual(

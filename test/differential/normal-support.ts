@@ -59,7 +59,11 @@ export class Twins {
   }
 
   addTunnel(bridge: string, name: string, ofport: number, config: TunnelConfig, options: readonly string[]): void {
-    const settings = [`type=${config.type}`, `ofport_request=${ofport}`, ...options.map((option) => `options:${option}`)];
+    const settings = [
+      `type=${config.type}`,
+      `ofport_request=${ofport}`,
+      ...options.map((option) => `options:${option}`),
+    ];
     this.oracle.vsctl('add-port', bridge, name, '--', 'set', 'interface', name, ...settings);
     const dpPort = this.#dpPort(name);
     this.#bridge(bridge).addPort({ name, kind: 'tunnel', dpPort, mac: NO_MAC, ofport, tunnel: config });
@@ -154,7 +158,8 @@ function portSettings(vlan: Partial<VlanConfig>, isProtected: boolean): string[]
 const VLANS = [10, 20, 30];
 const modes: readonly VlanMode[] = ['access', 'trunk', 'native-tagged', 'native-untagged', 'dot1q-tunnel'];
 
-const someVlans = (random: Random): Set<number> => new Set(VLANS.filter(() => random.chance(0.5)).concat(random.pick(VLANS)));
+const someVlans = (random: Random): Set<number> =>
+  new Set(VLANS.filter(() => random.chance(0.5)).concat(random.pick(VLANS)));
 
 export function randomVlan(random: Random): Partial<VlanConfig> {
   const mode = random.pick(modes);
@@ -170,7 +175,13 @@ export function randomVlan(random: Random): Partial<VlanConfig> {
 }
 
 const stations = ['50:54:00:00:00:01', '50:54:00:00:00:02', '50:54:00:00:00:03', '50:54:00:00:00:04'];
-const groups = ['ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '01:80:c2:00:00:02', '01:80:c2:00:00:20', '01:00:0c:cc:cc:cd'];
+const groups = [
+  'ff:ff:ff:ff:ff:ff',
+  '01:00:5e:00:00:01',
+  '01:80:c2:00:00:02',
+  '01:80:c2:00:00:20',
+  '01:00:0c:cc:cc:cd',
+];
 
 /** Flow text of a random packet that comes in by one of these OpenFlow ports. */
 export function randomFlow(random: Random, ports: readonly (number | 'LOCAL')[]): string {
@@ -190,7 +201,13 @@ function randomPayload(random: Random, dst: string): string[] {
       return ['arp', `arp_op=${random.below(4)}`, 'arp_spa=10.0.0.1', `arp_tpa=${target}`];
     }
     case 2:
-      return ['tcp', 'nw_src=10.0.0.1', 'nw_dst=10.0.0.2', `tcp_dst=${random.below(65536)}`, `nw_tos=${random.below(64) * 4}`];
+      return [
+        'tcp',
+        'nw_src=10.0.0.1',
+        'nw_dst=10.0.0.2',
+        `tcp_dst=${random.below(65536)}`,
+        `nw_tos=${random.below(64) * 4}`,
+      ];
     case 3:
       return ['udp', 'nw_src=10.0.0.1', `nw_ecn=${random.below(4)}`, 'nw_ttl=5'];
     case 4:
@@ -219,4 +236,3 @@ export const decision = (text: string): string =>
     .split('\n')
     .filter((line) => /^(Final flow|Megaflow|Datapath actions):/.test(line))
     .join('\n');
-

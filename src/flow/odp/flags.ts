@@ -87,7 +87,7 @@ export function formatSigned(set: FlagSet, value: bigint, mask: bigint): string 
     .join('');
 }
 
-export const formatNames = (set: FlagSet, value: bigint): string =>
+const formatNames = (set: FlagSet, value: bigint): string =>
   set.names
     .filter(([, bit]) => (value & bit) !== 0n)
     .map(([name]) => name)

@@ -2,7 +2,7 @@
 import { FlowKey, type FlowMask } from '../key.ts';
 import { type Notation, ones } from './number.ts';
 import type { Scanner } from './scanner.ts';
-import { readSlot, type Slot, slotBits, writeSlot } from './slot.ts';
+import { readSlot, type Slot, writeSlot } from './slot.ts';
 
 export interface Row {
   /** The word before `=`. */
@@ -92,7 +92,3 @@ export const formatRows = (rows: readonly Row[], from: Masked): string[] =>
 /** Whether any bit of any row counts. */
 export const touches = (rows: readonly Row[], mask: FlowMask): boolean =>
   rows.some((row) => readSlot(mask, row.slot) !== 0n);
-
-/** All bits of a field that the rows speak of. */
-export const rowBits = (rows: readonly Row[], field: string): bigint =>
-  rows.filter((row) => row.slot.field.name === field).reduce((bits, row) => bits | slotBits(row.slot), 0n);

@@ -15,7 +15,7 @@ export const noStats: FlowStats = { packets: 0, bytes: 0, idleMs: null, tcpFlags
 /** One letter a flag, as tcpdump writes them: the value's lowest bit is F. */
 const letters = ['F', 'S', 'R', 'P', '.', 'U', 'E', 'C', 'N'];
 
-export function formatTcpFlagLetters(flags: number): string {
+function formatTcpFlagLetters(flags: number): string {
   const known = letters.filter((_, bit) => (flags & (1 << bit)) !== 0).join('');
   const unknown = flags & 0xe00;
   return `${known}${unknown === 0 ? '' : `[${unknown.toString(16)}]`}`;

@@ -72,8 +72,8 @@ export const addressFields: readonly TextField[] = [
 
 const nd: readonly TextField[] = [
   plain(['nd_target'], slot('nd_target'), ipv6, needsNd(135, 136)),
-  plain(['nd_sll'], slot('arp_sha'), mac, needsNd(135)),
-  plain(['nd_tll'], slot('arp_tha'), mac, needsNd(136)),
+  plain(['nd_sll'], slot('arp_sha'), mac, needsNd(135, 136)),
+  plain(['nd_tll'], slot('arp_tha'), mac, needsNd(135, 136)),
   plain(['nd_reserved'], slot('nd_reserved'), number, needsNd(135, 136)),
   plain(['nd_options_type'], slot('nd_options_type'), number, needsNd(135, 136)),
 ];
@@ -128,8 +128,8 @@ export const fieldsAfter: readonly TextField[] = [
   plain(['icmp_code'], slot('tp_dst', 0, 8), number, needsIcmp(1)),
   plain(['icmp_type', 'icmpv6_type'], slot('tp_src', 0, 8), number, needsIcmp(58)),
   plain(['icmp_code', 'icmpv6_code'], slot('tp_dst', 0, 8), number, needsIcmp(58)),
-  plain(['tp_src', 'tcp_src', 'udp_src', 'sctp_src'], slot('tp_src'), number, needsTransport(6, 17, 132)),
-  plain(['tp_dst', 'tcp_dst', 'udp_dst', 'sctp_dst'], slot('tp_dst'), number, needsTransport(6, 17, 132)),
+  plain(['tp_src', 'tcp_src', 'udp_src', 'sctp_src'], slot('tp_src'), number, needsTransport(6, 17, 132, 2)),
+  plain(['tp_dst', 'tcp_dst', 'udp_dst', 'sctp_dst'], slot('tp_dst'), number, needsTransport(6, 17, 132, 2)),
   bits(['tcp_flags'], slot('tcp_flags', 0, 12), tcpFlagSet, 'names when whole', needsTransport(6)),
   ...nd,
 ];

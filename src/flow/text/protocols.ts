@@ -44,7 +44,7 @@ export function protocolOf({ ethType, protocol }: Layers): Protocol | null {
   );
 }
 
-export const needsType =
+const needsType =
   (...types: number[]): Needs =>
   ({ ethType }) =>
     ethType !== null && types.includes(ethType) ? null : 'its Ethertype';

@@ -25,7 +25,7 @@ const field = (name: string, bits: number, notation: Notation = decimal): Cookie
 /** Why a packet takes the slow path; bit i is the ith. */
 const slowPathReasons = ['cfm', 'bfd', 'lacp', 'stp', 'lldp', 'action', 'match'];
 
-export const cookies: readonly CookieSpec[] = [
+const cookies: readonly CookieSpec[] = [
   { tag: 1, name: 'sFlow', reason: 'sample', fields: [field('vid', 16), field('pcp', 8), field('output', 32)] },
   { tag: 2, name: 'slow_path', reason: 'slow_path', fields: [field('reason', 32)] },
   {
@@ -68,7 +68,7 @@ export interface UserCookie {
 }
 
 /** @throws for a kind that is not in `cookies`: a bug of the caller */
-export function encodeCookie({ name, values }: UserCookie): Uint8Array {
+function encodeCookie({ name, values }: UserCookie): Uint8Array {
   const spec = cookies.find((c) => c.name === name);
   if (!spec) throw new Error(`no user data of kind ${name}`);
   return Uint8Array.from([spec.tag, ...spec.fields.flatMap((f) => [...bigToBytes(values[f.name] ?? 0n, bytesOf(f))])]);

@@ -1,4 +1,5 @@
 /** set(...): the same tables as for matches; what is not named stays as it is in the packet. */
+import { tunnelFlags } from '../../../spec/key.ts';
 import { FlowKey, KEY, type KeyField, keyFieldList, type Match } from '../../key.ts';
 import type { SetField, SetTarget } from '../action.ts';
 import { ethRows } from '../match/ethernet.ts';
@@ -106,6 +107,8 @@ function spread({ target, fields }: ActionOf<'set'>): Match {
     writeField(key, field, bytesToBig(value));
     writeField(mask, field, bits ? bytesToBig(bits) : fullMask(target, field));
   }
+  // A tunnel key of zero is a key, and its field may be left out.
+  if ((key.get(KEY.tun_flags) & tunnelFlags.KEY) !== 0) mask.setAllOnes(KEY.tun_id);
   return { key, mask };
 }
 

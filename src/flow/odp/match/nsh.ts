@@ -1,7 +1,8 @@
 /** nsh: the network service header (RFC 8300). */
 import { decimal, hexMask8, hexPrefixed } from '../number.ts';
-import type { Row } from '../row.ts';
+import { formatRows, type Row } from '../row.ts';
 import { slot } from '../slot.ts';
+import type { Attribute } from './attribute.ts';
 import { group } from './group.ts';
 import { needsEthType } from './prerequisites.ts';
 
@@ -18,4 +19,8 @@ export const nshRows: readonly Row[] = [
   { name: 'c4', slot: slot('nsh_c4'), notation: hexMask8 },
 ];
 
-export const nshAttribute = group('nsh', nshRows, needsEthType(0x894f));
+/** Written for every NSH flow, also when no bit of it counts. */
+export const nshAttribute: Attribute = {
+  ...group('nsh', nshRows, needsEthType(0x894f)),
+  format: (match) => `nsh(${formatRows(nshRows, match).join(',')})`,
+};
