@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bytesSource, openCapture } from '../../../src/packet/pcap.ts';
-import { scratch, weft } from './weft.ts';
+import { scratch, spawnWeft, weft } from './weft.ts';
 
 interface DemoJson {
   readonly seed: number;
@@ -20,8 +20,8 @@ interface DemoJson {
   }[];
 }
 
-test('the demo ends with its two lines', () => {
-  const { status, stdout, stderr } = weft('demo');
+test('the demo ends with its two lines', async () => {
+  const { status, stdout, stderr } = spawnWeft('demo');
   assert.equal(stderr, '');
   assert.equal(status, 0);
   assert.deepEqual(stdout.trimEnd().split('\n').slice(-2), ['reachable: 12/12', 'isolated: 8/8']);
@@ -30,9 +30,10 @@ test('the demo ends with its two lines', () => {
   assert.ok(!stdout.includes('\x1b'), 'colour without a terminal');
 });
 
-test('--json: every pair, every hop, every drop, and the same digests for the same seed', () => {
-  const run = (seed: string): DemoJson => JSON.parse(weft('demo', '--json', '--seed', seed).stdout);
-  const first = run('7');
+test('--json: every pair, every hop, every drop, and the same digests for the same seed', async () => {
+  const run = async (seed: string): Promise<DemoJson> =>
+    JSON.parse((await weft('demo', '--json', '--seed', seed)).stdout);
+  const first = await run('7');
   assert.deepEqual(
     [first.seed, first.ok, first.reachable, first.isolated, first.sameTenant],
     [7, true, '12/12', '8/8', '4/4'],
@@ -54,14 +55,14 @@ test('--json: every pair, every hop, every drop, and the same digests for the sa
   assert.match(decided[1]!, /^tnl_pop\(\d+\)$/);
   assert.match(decided[2]!, /^\d+$/);
   assert.deepEqual(
-    run('7').cases.map((c) => c.digest),
+    (await run('7')).cases.map((c) => c.digest),
     first.cases.map((c) => c.digest),
   );
 });
 
-test('--pcap writes a capture of every port', (t) => {
+test('--pcap writes a capture of every port', async (t) => {
   const at = scratch(t);
-  const { status, stdout } = weft('demo', '--pcap', at('pcap'), '--json');
+  const { status, stdout } = await weft('demo', '--pcap', at('pcap'), '--json');
   assert.equal(status, 0);
   const names = ['hv1-eth0', 'hv1-vm1', 'hv1-vm2', 'hv2-eth0', 'hv2-vm3', 'hv2-vm4', 'vm1', 'vm2', 'vm3', 'vm4'];
   for (const folder of ['one-network', 'two-tenants'])
@@ -77,7 +78,7 @@ test('--pcap writes a capture of every port', (t) => {
   assert.ok(count > 50 && opened.value.problem === null, `${count} records`);
 });
 
-test('wrong options are told, with status 2', (t) => {
+test('wrong options are told, with status 2', async (t) => {
   const at = scratch(t);
   writeFileSync(at('file'), '');
   for (const [args, message] of [
@@ -86,26 +87,27 @@ test('wrong options are told, with status 2', (t) => {
     [['demo', '--pcap', at('file')], /cannot write to/],
     [['nonsense'], /unknown command 'nonsense'/],
   ] as const) {
-    const { status, stderr } = weft(...args);
+    const { status, stderr } = await weft(...args);
     assert.equal(status, 2, args.join(' '));
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /^\s+at /m, 'a stack');
   }
-  assert.equal(weft('--help').status, 0);
+  assert.equal((await weft('--help')).status, 0);
+  assert.equal(spawnWeft('demo', '--seed', 'x').status, 2);
 });
 
-test('trace: a frame and flow text on the demo network', () => {
+test('trace: a frame and flow text on the demo network', async () => {
   const flow = 'icmp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:04,nw_src=10.0.0.1,nw_dst=10.0.0.4,icmp_type=8';
-  const traced = weft('trace', '--at', 'hv1:vm1', flow);
+  const traced = await weft('trace', '--at', 'hv1:vm1', flow);
   assert.equal(traced.status, 0, traced.stderr);
   assert.match(traced.stdout, /Datapath actions: .*tnl_push/);
   const arp = 'ffffffffffff02000000000108060001080006040001020000000001 0a0000010000000000000a000004';
-  const report = JSON.parse(weft('trace', '--at', 'hv1:vm1', '--json', '--cold', arp).stdout);
+  const report = JSON.parse((await weft('trace', '--at', 'hv1:vm1', '--json', '--cold', arp)).stdout);
   assert.match(report.flow, /^arp,/);
   assert.equal(report.drop, 'none');
 });
 
-test('trace: a network from a file, and everything that can be wrong with it', (t) => {
+test('trace: a network from a file, and everything that can be wrong with it', async (t) => {
   const at = scratch(t);
   const net = {
     hosts: { a: { ipv4: '10.0.0.1/24' }, b: { ipv4: '10.0.0.2/24' } },
@@ -118,7 +120,14 @@ test('trace: a network from a file, and everything that can be wrong with it', (
   writeFileSync(at('net.json'), JSON.stringify(net));
   writeFileSync(at('bad.json'), '{"hosts":{"a":{"ip":1}}}');
   writeFileSync(at('worse.json'), '{');
-  const traced = weft('trace', '--network', at('net.json'), '--at', 's1:p1', '020000000002020000000001810000140800');
+  const traced = await weft(
+    'trace',
+    '--network',
+    at('net.json'),
+    '--at',
+    's1:p1',
+    '020000000002020000000001810000140800',
+  );
   assert.equal(traced.status, 0, traced.stderr);
   assert.match(traced.stdout, /drop/);
   for (const [args, message] of [
@@ -129,7 +138,7 @@ test('trace: a network from a file, and everything that can be wrong with it', (
     [['--network', at('net.json'), '--at', 's1:p9', 'ip'], /no port "p9"/],
     [['--network', at('net.json'), '--at', 's1:p1', 'nonsense=1'], /nonsense/],
   ] as const) {
-    const { status, stderr } = weft('trace', ...args);
+    const { status, stderr } = await weft('trace', ...args);
     assert.equal(status, 2, `${args.join(' ')}: ${stderr}`);
     assert.match(stderr, message);
   }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runWeft } from '../../../src/main/program.ts';
 
 const program = fileURLToPath(new URL('../../../bin/weft.mjs', import.meta.url));
 
@@ -13,9 +14,25 @@ export interface Run {
   readonly stderr: string;
 }
 
-export function weft(...args: readonly string[]): Run {
+/** In a process of its own. */
+export function spawnWeft(...args: readonly string[]): Run {
   const env = { ...process.env, NO_COLOR: '1' };
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}
+
+/** In this process: much faster, and the same but for the terminal. */
+export async function weft(...args: readonly string[]): Promise<Run> {
+  let [stdout, stderr] = ['', ''];
+  const status = await runWeft(args, {
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+    paint: (_style, text) => text,
+  });
   return { status, stdout, stderr };
 }
 
