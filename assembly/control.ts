@@ -88,7 +88,17 @@ import { meterSet } from './action/meter';
 import { flowById, flushFlows, putFlow, removeFlow } from './classifier/flows';
 import { hashKey } from './flow/hash';
 import { allocPacket, dropPacket, initPacket, metaBlocks, setKeyBlocks } from './layout/packets';
-import { chunkOf, chunkSizeOf, countDrop, counterAdd, giveChunk, listMark, listRelease, listReserve, listSet } from './layout/worker';
+import {
+  chunkOf,
+  chunkSizeOf,
+  countDrop,
+  counterAdd,
+  giveChunk,
+  listMark,
+  listRelease,
+  listReserve,
+  listSet,
+} from './layout/worker';
 import { parsePacket } from './packet/parse';
 import { creditFlow, processList } from './pipeline';
 
@@ -164,7 +174,7 @@ function flowPut(w: usize, body: usize, size: u32, answer: usize): u32 {
 /** Whether no mask block is zero, and the key behind the masks lies within them. */
 function isMatch(masks: usize, blocks: u32): bool {
   const keys = masks + ((<usize>blocks) << 4);
-  for (let i: usize = 0; i < <usize>blocks << 4; i += 16) {
+  for (let i: usize = 0; i < (<usize>blocks) << 4; i += 16) {
     const mask = v128.load(masks + i);
     if (!v128.any_true(mask) || v128.any_true(v128.andnot(v128.load(keys + i), mask))) return false;
   }
@@ -222,7 +232,7 @@ function execute(w: usize, body: usize, size: u32): u32 {
 function fillPacket(body: usize, p: usize, data: usize, size: u32, chunk: usize): void {
   const key = body + EXECUTE_SIZEOF;
   initPacket(p, data, size, chunk, load<u32>(key, KEY_IN_PORT));
-  setKeyBlocks(p, key, metaBlocks(load<u64>(body, EXECUTE_KEY_MAP)) & ((<u64>1 << (KEY_SIZE >> 4)) - 1));
+  setKeyBlocks(p, key, metaBlocks(load<u64>(body, EXECUTE_KEY_MAP)) & (((<u64>1) << (KEY_SIZE >> 4)) - 1));
   store<u32>(p, load<u32>(key, KEY_RECIRC_ID), PACKET_RECIRC_ID);
   store<u32>(p, load<u32>(body, EXECUTE_PACKET_TYPE), PACKET_PACKET_TYPE);
   store<u16>(p, <u16>load<u32>(body, EXECUTE_DEPTH), PACKET_DEPTH);
@@ -233,7 +243,10 @@ function fillPacket(body: usize, p: usize, data: usize, size: u32, chunk: usize)
 /** Runs an Execute record's own actions on its frame. */
 function runOn(w: usize, list: usize, p: usize, body: usize, actionsSize: u32): void {
   const reason = parsePacket(w, p);
-  if (reason != 0) return dropPacket(w, p, reason);
+  if (reason != 0) {
+    dropPacket(w, p, reason);
+    return;
+  }
   store<u32>(p, hashKey(load<u32>(p, PACKET_KEY), load<u64>(p, PACKET_KEY_MAP)), PACKET_HASH);
   const flow = flowById(w, load<u32>(body, EXECUTE_FLOW_ID));
   if (flow != 0) creditFlow(w, flow, 1, <u64>load<u32>(body, EXECUTE_SIZE), load<u16>(p, PACKET_TCP_FLAGS));

@@ -58,15 +58,7 @@
  * Not supported: more than one thread in one Worker; ports that another worker owns (output to them counts as
  * output_no_port).
  */
-import { cacheClear } from './cache/exact-match';
-import { initActionLists } from './classifier/action-lists';
-import { initFlows } from './classifier/flows';
-import { drainControl } from './control';
-import { initArena } from './layout/arena';
-import { initPackets } from './layout/packets';
-import { popDirtyPort, publishPorts, removePort } from './layout/ports';
-import { chunkOf, giveChunk as pushChunk, takeChunk as popChunk } from './layout/worker';
-import { processPort } from './pipeline';
+
 import {
   WORKER_ARENA,
   WORKER_ARENA_END,
@@ -79,6 +71,15 @@ import {
   WORKER_PACKET_SLOTS,
   WORKER_SWITCH,
 } from '../src/gen/layout';
+import { cacheClear } from './cache/exact-match';
+import { initActionLists } from './classifier/action-lists';
+import { initFlows } from './classifier/flows';
+import { drainControl } from './control';
+import { initArena } from './layout/arena';
+import { initPackets } from './layout/packets';
+import { popDirtyPort, publishPorts, removePort } from './layout/ports';
+import { chunkOf, takeChunk as popChunk, giveChunk as pushChunk } from './layout/worker';
+import { processPort } from './pipeline';
 
 export function init(w: usize): u32 {
   const cacheBuckets = load<u32>(w, WORKER_CACHE_MASK) + 1;

@@ -200,12 +200,9 @@ function lookupPass(w: usize, list: usize, count: u32, missed: usize, unknown: u
   }
   const left = cacheLookup(w, list, count, missed);
   counterAdd(w, COUNTER_CACHE_HITS, <u64>(count - left));
-  let visits: u32 = 0;
-  if (left != 0) {
-    visits = classifyCopy(w, missed, unknown, left);
-    cacheInsert(w, missed, left);
-  }
-  noteWorth(w, count, count - left, visits);
+  const visits = left != 0 ? classifyCopy(w, missed, unknown, left) : 0;
+  const inserted = left != 0 ? cacheInsert(w, missed, left) : 0;
+  noteWorth(w, count, count - left, visits, inserted);
 }
 
 /** Looks a list up in the megaflows and leaves it as it is. Returns how many subtables were visited. */

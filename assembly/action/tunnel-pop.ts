@@ -2,6 +2,7 @@
  * tnl_pop: outer headers off, their contents into the tunnel metadata, and round again as a packet of the tunnel's port.
  * VXLAN (RFC 7348, group policy bits), Geneve (RFC 8926), GRE (RFC 2784, RFC 2890).
  *
+ * The don't-fragment bit of the outer header is not kept, as Open vSwitch's userspace datapath does not keep it.
  * Padding behind the outer IP datagram is not part of the inner packet and goes. IPv4 options on a tunnel packet are
  * refused, as Open vSwitch does. Critical Geneve options are passed on to the flow table, as Open vSwitch does; a list of
  * options whose lengths do not add up is refused.
@@ -28,7 +29,6 @@ import {
   KEY_TUN_TP_SRC,
   KEY_TUN_TTL,
   TUNNEL_FLAG_CSUM,
-  TUNNEL_FLAG_DONT_FRAGMENT,
   TUNNEL_FLAG_KEY,
   TUNNEL_FLAG_OAM,
 } from '../../src/gen/key';
@@ -131,7 +131,6 @@ function popIp(p: usize): u32 {
     store<u64>(key, load<u64>(ip, 12), KEY_TUN_SRC); // and the destination
     store<u8>(key, load<u8>(ip, 1), KEY_TUN_TOS);
     store<u8>(key, load<u8>(ip, 8), KEY_TUN_TTL);
-    if (load<u8>(ip, 6) & 0x40) store<u16>(key, <u16>TUNNEL_FLAG_DONT_FRAGMENT, KEY_TUN_FLAGS);
     return load<u8>(ip, 9);
   }
   if (version != 6) return DROP_TUNNEL_POP << 8;

@@ -11,6 +11,8 @@
  * let in, over a deleted flow or else at random: with more flows than places, those that are in stay long enough to be
  * of use, instead of everyone pushing everyone out, and a packet that is not let in costs one cache line.
  */
+
+import { COUNTER_CACHE_INSERTIONS } from '../../src/gen/counters';
 import {
   FLOW_SIZEOF,
   FLOW_SUBTABLE,
@@ -18,11 +20,10 @@ import {
   PACKET_HASH,
   PACKET_KEY,
   WORKER_CACHE,
-  WORKER_CACHE_MASK,
   WORKER_CACHE_INSERT_INVERSE,
+  WORKER_CACHE_MASK,
   WORKER_CACHE_RANDOM,
 } from '../../src/gen/layout';
-import { COUNTER_CACHE_INSERTIONS } from '../../src/gen/counters';
 import { flowMatches } from '../flow/masked';
 import { counterAdd } from '../layout/worker';
 import { forgetWorth } from './worth';
@@ -30,7 +31,8 @@ import { forgetWorth } from './worth';
 const BUCKET_SHIFT: usize = 6;
 /** Where a bucket's flow pointers start. */
 const FLOWS: usize = 32;
-const INSERT_INVERSE_DEFAULT: u32 = 32;
+/** Measured with a million flows, Zipf 1.0, in 32768 places: 1 is 50 % slower than 100, 16 is 8 %, 32 is 2 %. */
+const INSERT_INVERSE_DEFAULT: u32 = 100;
 
 // @ts-expect-error: decorator
 @inline
@@ -118,9 +120,9 @@ function placeFor(w: usize, bucket: usize): u32 {
   return (random >> 5) & 7;
 }
 
-/** Enters the packets of a list that have a flow. */
-export function cacheInsert(w: usize, list: usize, count: u32): void {
-  let inserted: u64 = 0;
+/** Enters the packets of a list that have a flow. Returns how many found a place. */
+export function cacheInsert(w: usize, list: usize, count: u32): u32 {
+  let inserted: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const p = <usize>load<u32>(list + ((<usize>i) << 2));
     const flow = load<u32>(p, PACKET_FLOW);
@@ -135,7 +137,8 @@ export function cacheInsert(w: usize, list: usize, count: u32): void {
     store<u32>(entry, flow, FLOWS);
     inserted++;
   }
-  if (inserted != 0) counterAdd(w, COUNTER_CACHE_INSERTIONS, inserted);
+  if (inserted != 0) counterAdd(w, COUNTER_CACHE_INSERTIONS, <u64>inserted);
+  return inserted;
 }
 
 /** Whether the entry is there already: several packets of one burst may have missed for the same key. */

@@ -19,7 +19,7 @@ import { allocList, allocRegion, freeList } from '../layout/arena';
 const HEADS_LOG2_MIN: u32 = 6;
 const HEADS_LOG2_MAX: u32 = 18;
 const HEAD_SIZE_LOG2: u32 = 2;
-const PRIME: u64 = 0x9fb21c651e98df25;
+const PRIME: u64 = (0x9fb21c65 << 32) | 0x1e98df25;
 
 /** Makes the table, a head for every four flows. False when the arena has no room for it. */
 export function initActionLists(w: usize): bool {

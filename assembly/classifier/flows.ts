@@ -151,7 +151,7 @@ export function putFlow(
   const hash = hashPacked(packed, blocks);
   const known = findSubtable(w, keyMap, masks);
   if (known != 0) {
-    const flow = tableFindPacked(known, hash, packed, blocks, FLOW_SIZEOF);
+    const flow = tableFindPacked(known, hash, packed, blocks);
     if (flow != 0) return replaceFlow(w, flow, actions, actionsSize, cookie, flags, answer);
   } else if (load<u32>(w, WORKER_SUBTABLE_COUNT) >= SUBTABLES_MAX) {
     counterAdd(w, COUNTER_FLOWS_REFUSED_SUBTABLES, 1);

@@ -2,11 +2,13 @@
  * Tuple-space search, burst-wise: subtable by subtable over the packets that have no flow yet.
  *
  * A visit keeps the mask, the offsets and the secrets of its subtable in registers and asks, for each packet, whether the
- * masked key's home bucket holds its hash or has overflowed: one test on one cache line. Only a yes leaves the loop for
+ * masked key's home group holds its tag or has overflowed: one test on sixteen bytes. Only a yes leaves the loop for
  * tableFind. Masks over one to four blocks have a loop of their own, wider ones share one.
  *
  * Subtables stand in the order of their hits, so that most packets are done after the first few.
  */
+
+import { COUNTER_SUBTABLES_VISITED } from '../../src/gen/counters';
 import {
   FLOW_SIZEOF,
   PACKET_FLOW,
@@ -20,17 +22,16 @@ import {
   WORKER_SUBTABLE_COUNT,
   WORKER_SUBTABLES,
 } from '../../src/gen/layout';
-import { COUNTER_SUBTABLES_VISITED } from '../../src/gen/counters';
 import { finishHash, mixBlock, secret } from '../flow/hash';
 import { blockOffset, hashMasked } from '../flow/masked';
 import { counterAdd } from '../layout/worker';
 import { sortSubtables } from './order';
-import { BUCKET_FLOWS, BUCKET_SHIFT, placesOf, tableFind } from './table';
+import { FLOWS_SHIFT, flowsOf, isCandidate, placesOf, TAGS_SHIFT, tableFind } from './table';
 
 /** Lookups between two sorts of the subtables. */
 const SORT_INTERVAL: u32 = 65536;
-/** Buckets from which on a table is visited step by step: 256 KiB. */
-const LARGE_BUCKETS: u32 = 4096;
+/** Groups from which on a table is visited step by step: 256 KiB. */
+const LARGE_GROUPS: u32 = 4096;
 
 /**
  * Looks the packets of a list up. Sets PACKET_FLOW of those found; the others are left at the list's front, in order, with
@@ -65,7 +66,7 @@ function sortWhenDue(w: usize, count: u32): void {
 
 /** One subtable over a list of packets; returns how many are left, at the list's front. */
 export function visitSubtable(subtable: usize, list: usize, count: u32): u32 {
-  if (load<u32>(subtable, SUBTABLE_BUCKET_MASK) >= LARGE_BUCKETS && count > 1) return visitLarge(subtable, list, count);
+  if (load<u32>(subtable, SUBTABLE_BUCKET_MASK) >= LARGE_GROUPS && count > 1) return visitLarge(subtable, list, count);
   switch (load<u32>(subtable, SUBTABLE_BLOCK_COUNT)) {
     case 1:
       return visit1(subtable, list, count);
@@ -86,22 +87,11 @@ function maskAt(subtable: usize, i: usize): v128 {
   return v128.load(subtable + (i << 4), SUBTABLE_MASKS);
 }
 
-/** Whether the bucket holds the hash or has overflowed: lane 7 is the count of overflows. */
-// @ts-expect-error: decorator
-@inline
-function isCandidate(bucket: usize, hash: u32): bool {
-  const wanted = i32x4.splat(<i32>hash);
-  const high = v128.load(bucket, 16);
-  const equal = v128.or(i32x4.eq(v128.load(bucket), wanted), i32x4.eq(high, wanted));
-  return v128.any_true(v128.or(equal, v128.and(high, i32x4(0, 0, 0, -1))));
-}
-
 /** Ends one packet's visit: its flow, or its place among those left. Returns the new end of those left. */
 // @ts-expect-error: decorator
 @inline
-function settle(subtable: usize, buckets: usize, mask: u32, hash: u32, p: usize, key: usize, out: usize): usize {
-  const bucket = buckets + ((<usize>(hash & mask)) << BUCKET_SHIFT);
-  if (isCandidate(bucket, hash)) {
+function settle(subtable: usize, table: usize, mask: u32, hash: u32, p: usize, key: usize, out: usize): usize {
+  if (isCandidate(table + ((<usize>(hash & mask)) << TAGS_SHIFT), hash)) {
     const flow = tableFind(subtable, hash, key);
     if (flow != 0) {
       store<u32>(p, <u32>flow, PACKET_FLOW);
@@ -116,7 +106,7 @@ function settle(subtable: usize, buckets: usize, mask: u32, hash: u32, p: usize,
 // @ts-expect-error: decorator
 @inline
 function visit(subtable: usize, list: usize, count: u32, blocks: i32): u32 {
-  const buckets = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
+  const table = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
   const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);
   const m0 = maskAt(subtable, 0);
   const m1 = maskAt(subtable, 1);
@@ -135,7 +125,7 @@ function visit(subtable: usize, list: usize, count: u32, blocks: i32): u32 {
     if (blocks > 1) sums = mixBlock(sums, v128.and(v128.load(key + o1), m1), secret(1));
     if (blocks > 2) sums = mixBlock(sums, v128.and(v128.load(key + o2), m2), secret(2));
     if (blocks > 3) sums = mixBlock(sums, v128.and(v128.load(key + o3), m3), secret(3));
-    out = settle(subtable, buckets, mask, finishHash(sums), p, key, out);
+    out = settle(subtable, table, mask, finishHash(sums), p, key, out);
   }
   return <u32>((out - list) >> 2);
 }
@@ -157,14 +147,14 @@ function visit4(subtable: usize, list: usize, count: u32): u32 {
 }
 
 function visitAny(subtable: usize, list: usize, count: u32): u32 {
-  const buckets = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
+  const table = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
   const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);
   const end = list + ((<usize>count) << 2);
   let out = list;
   for (let at = list; at < end; at += 4) {
     const p = <usize>load<u32>(at);
     const key = <usize>load<u32>(p, PACKET_KEY);
-    out = settle(subtable, buckets, mask, hashMasked(subtable, key), p, key, out);
+    out = settle(subtable, table, mask, hashMasked(subtable, key), p, key, out);
   }
   return <u32>((out - list) >> 2);
 }
@@ -174,20 +164,22 @@ function visitAny(subtable: usize, list: usize, count: u32): u32 {
  * it, so that their misses overlap. PACKET_FLOW holds the masked key's hash in between.
  */
 function visitLarge(subtable: usize, list: usize, count: u32): u32 {
-  const buckets = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
+  const table = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
   const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);
+  const flows = flowsOf(table, mask);
   const end = list + ((<usize>count) << 2);
   for (let at = list; at < end; at += 4) {
     const p = <usize>load<u32>(at);
     const hash = hashMasked(subtable, load<u32>(p, PACKET_KEY));
     store<u32>(p, hash, PACKET_FLOW);
-    load<u32>(buckets + ((<usize>(hash & mask)) << BUCKET_SHIFT));
+    load<u32>(table + ((<usize>(hash & mask)) << TAGS_SHIFT));
+    load<u32>(flows + ((<usize>(hash & mask)) << FLOWS_SHIFT));
   }
   for (let at = list; at < end; at += 4) {
     const hash = load<u32>(<usize>load<u32>(at), PACKET_FLOW);
-    const bucket = buckets + ((<usize>(hash & mask)) << BUCKET_SHIFT);
-    const places = placesOf(bucket, hash);
-    const flow = places != 0 ? <usize>load<u32>(bucket + ((<usize>ctz(places)) << 2), BUCKET_FLOWS) : 0;
+    const home = <usize>(hash & mask);
+    const places = placesOf(table + (home << TAGS_SHIFT), hash);
+    const flow = places != 0 ? <usize>load<u32>(flows + (home << FLOWS_SHIFT) + ((<usize>ctz(places)) << 2)) : 0;
     load<u32>(flow); // address 0 is readable
     load<u32>(flow, FLOW_SIZEOF);
   }
@@ -196,7 +188,7 @@ function visitLarge(subtable: usize, list: usize, count: u32): u32 {
     const p = <usize>load<u32>(at);
     const hash = load<u32>(p, PACKET_FLOW);
     store<u32>(p, 0, PACKET_FLOW);
-    out = settle(subtable, buckets, mask, hash, p, load<u32>(p, PACKET_KEY), out);
+    out = settle(subtable, table, mask, hash, p, load<u32>(p, PACKET_KEY), out);
   }
   return <u32>((out - list) >> 2);
 }

@@ -14,7 +14,6 @@ import {
   KEY_IPV6_SRC,
   KEY_NW_FRAG,
   KEY_NW_PROTO,
-  KEY_TP_DST,
   KEY_TP_SRC,
 } from '../../src/gen/key';
 import { finishHash, mixBlock, secret } from './hash';

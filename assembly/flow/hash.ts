@@ -20,8 +20,7 @@ const SECRET_1: u32 = 0x85ebca77;
 const SECRET_2: u32 = 0xc2b2ae3d;
 const SECRET_3: u32 = 0x27d4eb2f;
 const STEP: u32 = 0x165667b1;
-const PRIME_FOLD: u64 = 0x9fb21c651e98df25;
-const PRIME_MIX: u64 = 0xc2b2ae3d27d4eb4f;
+const PRIME_MIX: u64 = (0xc2b2ae3d << 32) | 0x27d4eb4f;
 
 /** Block of the key with TTL and TCP flags, and its bytes that count in hashKey. */
 const TTL_BLOCK: u32 = 2;
@@ -54,17 +53,17 @@ export function mixBlock(sums: v128, data: v128, k: v128): v128 {
   return i64x2.add(sums, i64x2.add(product, data));
 }
 
+/** The hash of two sums: the one XORed with the other's halves swapped, then multiplied and folded. */
 // @ts-expect-error: decorator
 @inline
 export function finishHash(sums: v128): u32 {
-  return fold(i64x2.extract_lane(sums, 0), i64x2.extract_lane(sums, 1));
+  return fold(i64x2.extract_lane(v128.xor(sums, v128.shuffle<i32>(sums, sums, 3, 2, 1, 0)), 0));
 }
 
 // @ts-expect-error: decorator
 @inline
-function fold(a: u64, b: u64): u32 {
-  const folded = a ^ rotl<u64>(b * PRIME_FOLD, 32);
-  return <u32>(((folded ^ (folded >> 32)) * PRIME_MIX) >> 32);
+function fold(x: u64): u32 {
+  return <u32>(((x ^ (x >> 32)) * PRIME_MIX) >> 32);
 }
 
 /** 0xff in the bytes of TTL_BLOCK that hashKey counts: not TTL (byte 13), not TCP flags (14, 15). */
@@ -128,7 +127,7 @@ export function hashPackedScalar(address: usize, blocks: u32): u32 {
     a += scalarSum(load<u64>(at), load<u64>(at, 8), i, 0);
     b += scalarSum(load<u64>(at), load<u64>(at, 8), i, 1);
   }
-  return fold(a, b);
+  return fold(a ^ rotl<u64>(b, 32));
 }
 
 /** Scalar twin of hashKey. */
@@ -145,5 +144,5 @@ export function hashKeyScalar(key: usize, map: u64): u32 {
     b += scalarSum(lo, hi, i, 1);
     rest &= rest - 1;
   }
-  return fold(a, b);
+  return fold(a ^ rotl<u64>(b, 32));
 }

@@ -4,8 +4,9 @@
  * A Packet is a frame on its way. Its key slot belongs to it for ever; blocks of the key slot that are not in key_map are
  * zero, also while the slot is free, so a slot taken anew needs no clearing beyond what the map names.
  */
-import { KEY_META_BLOCK_FIRST } from '../../src/gen/key';
+
 import { COUNTER_COPIED_PACKETS, DROP_NO_FRAME } from '../../src/gen/counters';
+import { KEY_META_BLOCK_FIRST } from '../../src/gen/key';
 import {
   KEY_SIZE,
   NONE_U16,

@@ -67,9 +67,9 @@ function exceedsMtu(p: usize, size: u32, mtu: u32): bool {
   return size > mtu + ETH_HEADER_SIZE + tag;
 }
 
-/** Counts a frame that the port did not take. */
+/** Counts a frame that the port, 0 for none, did not take. */
 function refuse(w: usize, p: usize, port: usize, reason: u32): void {
-  store<u64>(port, load<u64>(port, PORT_TX_DROPPED) + 1, PORT_TX_DROPPED);
+  if (port != 0) store<u64>(port, load<u64>(port, PORT_TX_DROPPED) + 1, PORT_TX_DROPPED);
   dropPacket(w, p, reason);
 }
 
@@ -91,16 +91,22 @@ function isFull(w: usize, port: usize, reserved: u32, mask: u32): bool {
 /** Sends a frame by a port: a descriptor on its tx ring, or a drop with its reason. Consumes p. */
 export function transmit(w: usize, p: usize, number: u32): void {
   const port = portAt(w, number);
-  if (port == 0) return dropPacket(w, p, DROP_OUTPUT_NO_PORT);
-  const reason = closedReason(w, port);
-  if (reason != 0) return refuse(w, p, port, reason);
+  const reason = port == 0 ? DROP_OUTPUT_NO_PORT : closedReason(w, port);
+  if (reason != 0) {
+    refuse(w, p, port, reason);
+    return;
+  }
   const size = load<u32>(p, PACKET_SIZE);
   const mtu = load<u32>(port, PORT_MTU);
-  if (size > mtu && exceedsMtu(p, size, mtu)) return refuse(w, p, port, DROP_OUTPUT_MTU);
+  if (size > mtu && exceedsMtu(p, size, mtu)) {
+    refuse(w, p, port, DROP_OUTPUT_MTU);
+    return;
+  }
   const reserved = load<u32>(port, PORT_TX_RESERVED);
   const mask = load<u32>(port, PORT_TX_MASK);
   if (reserved - ourIndex(port, PORT_COMP_CONSUMER) > mask && isFull(w, port, reserved, mask)) {
-    return refuse(w, p, port, DROP_OUTPUT_RING_FULL);
+    refuse(w, p, port, DROP_OUTPUT_RING_FULL);
+    return;
   }
   const entry = <usize>load<u32>(port, PORT_TX_ENTRIES) + ((<usize>(reserved & mask)) << 4);
   store<u64>(entry, <u64>(load<u32>(p, PACKET_DATA) - load<u32>(port, PORT_UMEM_BASE)));

@@ -64,10 +64,10 @@ export function upcallPacket(
 ): void {
   const producer = load<u32>(w, WORKER_UPCALL_PRODUCER);
   if (producer - atomic.load<u32>(w, WORKER_UPCALL_CONSUMER) >= UPCALL_SLOTS) {
-    return dropPacket(w, p, DROP_UPCALL_OVERFLOW);
+    dropPacket(w, p, DROP_UPCALL_OVERFLOW);
+    return;
   }
-  const slot =
-    <usize>load<u32>(w, WORKER_UPCALL_SLOTS) + <usize>(producer & (UPCALL_SLOTS - 1)) * UPCALL_SLOT_SIZEOF;
+  const slot = <usize>load<u32>(w, WORKER_UPCALL_SLOTS) + <usize>(producer & (UPCALL_SLOTS - 1)) * UPCALL_SLOT_SIZEOF;
   store<u32>(slot, type, UPCALL_SLOT_TYPE);
   store<u32>(slot, load<u32>(p, PACKET_CHUNK), UPCALL_SLOT_CHUNK);
   store<u32>(slot, load<u32>(p, PACKET_DATA), UPCALL_SLOT_DATA);

@@ -56,10 +56,10 @@ export function runDatapath(bed: TestDatapath, arrival: Arrival, actions: readon
 }
 
 /** A recirculated packet that matches nothing is a miss; one that cannot be parsed is a drop. */
-function afterRecirculation(effect: Effect): Effect {
+export function afterRecirculation(effect: Effect): Effect {
   if (effect.type !== 'recirculate') return effect;
   const { packet } = effect;
-  if (packet.packetType === 0 && packet.frame.length < 14) return { type: 'drop', reason: 'rx_runt' };
+  if (packet.frame.length < 14) return { type: 'drop', reason: 'rx_runt' };
   return { type: 'upcall', reason: 'miss', packet, userdata: new Uint8Array(0) };
 }
 
@@ -102,7 +102,7 @@ export function assertSame(effects: readonly Effect[], seen: Seen): void {
 /** The frame through both. */
 export function compare(bed: TestDatapath, state: TwinState, arrival: Arrival, actions: readonly DpAction[]): Seen {
   const { frame, inPort, packetType, base } = arrival;
-  const isRunt = packetType === 0 && frame.length < 14;
+  const isRunt = frame.length < 14;
   const effects: Effect[] = isRunt
     ? [{ type: 'drop', reason: 'rx_runt' }]
     : execute(state, arrive(frame, inPort, packetType, base), actions);

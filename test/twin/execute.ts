@@ -131,6 +131,7 @@ function use(state: TwinState, packet: TwinPacket, action: DpAction, depth: numb
       return [{ type: 'output', port: action.port, packet }];
     case 'userspace':
       applyCut(packet);
+      if (packet.frame.length < 14) return [{ type: 'drop', reason: 'rx_runt' }];
       return [{ type: 'upcall', reason: action.reason, packet, userdata: action.userdata }];
     case 'recirc':
       packet.recircId = action.id;

@@ -49,8 +49,9 @@ export function randomSet(random: Random, target: keyof typeof settable): Extrac
     }
     // an ARP opcode is one byte in the key and two on the wire: only whole masks mean the same in both
     if (field === 'nw_proto') return { field, value: random.bytes(1), mask: null };
-    if (random1.every((byte, i) => byte === 0xff || byte === bits[i]))
-      return { field, value: random.bytes(bits.length), mask: null };
+    if (random1.every((byte, i) => byte === 0xff || byte === bits[i])) {
+      return { field, value: and(random.bytes(bits.length), bits), mask: isWhole ? null : bits };
+    }
     return { field, value: and(random.bytes(bits.length), random1), mask: random1 };
   });
   return { type: 'set', target, fields };

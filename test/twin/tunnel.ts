@@ -1,7 +1,7 @@
 /** The twin's tunnel push and pop. */
 import { FlowKey, KEY } from '../../src/flow/key.ts';
 import type { DpAction, TunnelHeader } from '../../src/flow/odp/action.ts';
-import { TUNNEL_FLAG_CSUM, TUNNEL_FLAG_DONT_FRAGMENT, TUNNEL_FLAG_KEY, TUNNEL_FLAG_OAM } from '../../src/gen/key.ts';
+import { TUNNEL_FLAG_CSUM, TUNNEL_FLAG_KEY, TUNNEL_FLAG_OAM } from '../../src/gen/key.ts';
 import { concatBytes, putU16, putU32, u16At, u32At } from '../../src/lib/bytes.ts';
 import {
   complement,
@@ -139,7 +139,6 @@ function popIp(packet: TwinPacket): number {
   if (complement(wordSum(ip.subarray(0, 20))) !== 0) throw dropped('tunnel_pop_checksum');
   meta.setBytes(KEY.tun_src, ip.subarray(12, 16)).setBytes(KEY.tun_dst, ip.subarray(16, 20));
   meta.set(KEY.tun_tos, ip[1]!).set(KEY.tun_ttl, ip[8]!);
-  if (ip[6]! & 0x40) addFlag(packet, TUNNEL_FLAG_DONT_FRAGMENT);
   return ip[9]!;
 }
 
@@ -216,12 +215,12 @@ export function withSourcePorts(frame: Uint8Array, tunnels: TwinPacket['tunnels'
   if (seen.length !== out.length) return out;
   for (const { ip, l4 } of tunnels) {
     const isUdp = out[ip + (isV6At(out, ip) ? 6 : 9)] === UDP;
-    if (isUdp && l4 + 8 <= out.length) putU16(out, l4, u16At(seen, l4));
+    if (isUdp) out.set(seen.subarray(l4, l4 + 2), Math.min(l4, out.length));
     // the checksum of a frame that was cut since is over bytes that are gone
     const ipSize = isV6At(out, ip) ? 40 + u16At(out, ip + 4) : u16At(out, ip + 2);
-    const isCut = ip + ipSize > out.length;
-    const at = l4 + (isUdp ? 6 : 4);
-    if (isCut && at + 2 <= out.length) out.set(seen.subarray(at, at + 2), at);
+    const isWhole = l4 < out.length && ip + ipSize <= out.length;
+    const at = Math.min(out.length, l4 + (isUdp ? 6 : 4));
+    if (!isWhole) out.set(seen.subarray(at, at + 2), at);
     else if (isUdp) fillUdpChecksum(out, ip, l4);
     else fillGreChecksum(out, l4);
   }

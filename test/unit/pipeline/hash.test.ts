@@ -9,7 +9,10 @@ const { kernels } = host;
 
 /** A TCP packet between two hosts, as a network numbers them: one after the other. */
 function tcpKey(client: number, server: number, port: number): FlowKey {
-  const key = new FlowKey().set(KEY.in_port, 1 + (client & 7)).set(KEY.eth_type, 0x0800).set(KEY.nw_proto, 6);
+  const key = new FlowKey()
+    .set(KEY.in_port, 1 + (client & 7))
+    .set(KEY.eth_type, 0x0800)
+    .set(KEY.nw_proto, 6);
   key.setBytes(KEY.eth_src, Uint8Array.of(2, 0, 0, 0, client >>> 8, client));
   key.setBytes(KEY.eth_dst, Uint8Array.of(2, 0, 0, 0, server >>> 8, server));
   key.set(KEY.ipv4_src, 0x0a000000 + client).set(KEY.ipv4_dst, 0x0a010000 + server);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DatapathOptions } from '../../../src/datapath/datapath.ts';
+import { Views } from '../../../src/datapath/views.ts';
 import type { FlowKey, Match } from '../../../src/flow/key.ts';
 import type { DpAction } from '../../../src/flow/odp/action.ts';
+import * as L from '../../../src/gen/layout.ts';
 import { UPCALL_SLOTS } from '../../../src/gen/limits.ts';
 import { Random } from '../../../src/lib/random.ts';
 import { must } from '../../../src/lib/result.ts';
@@ -20,7 +22,8 @@ const fromHost = (src: number): Match =>
 const outputTo = (...ports: number[]): DpAction[] => ports.map((port) => ({ type: 'output', port }));
 const recirc = (id: number): DpAction[] => [{ type: 'recirc', id }];
 
-const put = (bed: TestDatapath, match: Match, ...ports: number[]): number => must(bed.dp.putFlow(match, outputTo(...ports)));
+const put = (bed: TestDatapath, match: Match, ...ports: number[]): number =>
+  must(bed.dp.putFlow(match, outputTo(...ports)));
 
 /** Sender and destination port of each frame. */
 const names = (frames: readonly Uint8Array[]): string[] =>
@@ -74,6 +77,26 @@ test('the first packet of a megaflow is found by the classifier, the next ones b
     bed.run();
     assert.equal(bed.dp.counters().megaflow_hits, isCacheOff ? 5 : 2);
   }
+});
+
+test('a cache that cannot keep up is left aside, and asked again when it can', () => {
+  const bed = testDatapath({ cacheEntries: 8 });
+  put(bed, matchOf({ in_port: 1 }), 2);
+  const send = (frames: number, senders: number): number => {
+    const before = bed.dp.counters().cache_hits!;
+    for (let i = 0; i < frames; i++) {
+      bed.port(1).send(udpFrame({ src: i % senders, sport: Math.floor(i / senders) % senders }));
+      if (i % 32 === 31) bed.run();
+      if (i % 256 === 255) bed.port(2).takeSent();
+    }
+    return bed.dp.counters().cache_hits! - before;
+  };
+  assert.ok(send(32768, 512) < 1000);
+  const late = send(2048, 1);
+  assert.ok(late > 0 && late <= 2048 / 16, `${late} hits while one burst in sixteen asks`);
+  assert.ok(send(16 * 8192, 1) > 8000);
+  assert.ok(send(2048, 1) >= 2040, 'it is asked always again');
+  bed.check();
 });
 
 test('a cache entry outlives its flow without harm, also when the flow’s memory has a new owner', () => {
@@ -175,6 +198,43 @@ test('output to a port that is not there, is down, or takes shorter frames only'
   bed.check();
 });
 
+/** Puts a descriptor on a port's rx ring, as a device that lies would. */
+function receive(bed: TestDatapath, port: number, address: number, size: number): void {
+  const views = new Views(bed.dp.memory);
+  const at = bed.dp.plan.ports.start + port * L.PORT_SIZEOF;
+  const producer = views.getU32(at + L.PORT_RX_PRODUCER);
+  const index = views.getU32(producer);
+  const entry = views.getU32(at + L.PORT_RX_ENTRIES) + 16 * (index & views.getU32(at + L.PORT_RX_MASK));
+  views.setU32(entry, address - views.getU32(at + L.PORT_UMEM_BASE));
+  views.setU32(entry + 8, size);
+  views.setU32(producer, index + 1);
+}
+
+/** Takes a free chunk off a port's fill ring; its address. */
+function takeFill(bed: TestDatapath, port: number): number {
+  const views = new Views(bed.dp.memory);
+  const at = bed.dp.plan.ports.start + port * L.PORT_SIZEOF;
+  const consumer = views.getU32(at + L.PORT_FILL_CONSUMER);
+  const index = views.getU32(consumer);
+  views.setU32(consumer, index + 1);
+  const entry = views.getU32(at + L.PORT_FILL_ENTRIES) + 8 * (index & views.getU32(at + L.PORT_FILL_MASK));
+  return views.getU32(at + L.PORT_UMEM_BASE) + views.getU32(entry);
+}
+
+test('a descriptor that points outside the frames, or beyond its chunk, is dropped', () => {
+  const bed = testDatapath();
+  const { start, size } = bed.dp.plan.frames;
+  receive(bed, 1, start - 64, 60);
+  receive(bed, 1, start + size, 60);
+  receive(bed, 1, 0xfffffff0, 60);
+  receive(bed, 1, takeFill(bed, 1) + 256, bed.dp.plan.sizes.chunkSize - 255);
+  receive(bed, 1, takeFill(bed, 1) + 256, 0xffffffff);
+  assert.equal(bed.run(), 5);
+  assert.equal(bed.dp.drops().rx_oversize, 5);
+  assert.equal(bed.dp.portStats(1)!.rxDropped, 5);
+  bed.check();
+});
+
 test('runts are dropped', () => {
   const bed = testDatapath();
   bed.port(1).send(new Uint8Array(13));
@@ -225,10 +285,15 @@ function churn(options: DatapathOptions): void {
     for (let i = random.below(80); i > 0; i--)
       bed.port(1 + random.below(4)).send(udpFrame({ src: random.below(40), payloadSize: random.below(200) }));
     bed.run();
-    bed.dp.takeUpcalls((upcall) => answer(bed, random, expected, upcall.key, (id) => {
-      if (random.chance(0.2)) bed.dp.release(upcall, 'table_miss');
-      else must(bed.dp.execute(upcall, random.chance(0.3) ? 'lookup' : outputTo(1 + random.below(5)), { flowId: id }));
-    }), random.below(60));
+    bed.dp.takeUpcalls(
+      (upcall) =>
+        answer(bed, random, expected, upcall.key, (id) => {
+          if (random.chance(0.2)) bed.dp.release(upcall, 'table_miss');
+          else
+            must(bed.dp.execute(upcall, random.chance(0.3) ? 'lookup' : outputTo(1 + random.below(5)), { flowId: id }));
+        }),
+      random.below(60),
+    );
     if (random.chance(0.3)) forget(bed, random);
     for (let port = 1; port <= 4; port++) bed.port(port).takeSent();
     const problems = bed.dp.audit().problems;
@@ -238,7 +303,13 @@ function churn(options: DatapathOptions): void {
   assert.ok(total > 0);
 }
 
-function answer(bed: TestDatapath, random: Random, seen: Map<number, number>, key: FlowKey, then: (id: number) => void) {
+function answer(
+  bed: TestDatapath,
+  random: Random,
+  seen: Map<number, number>,
+  key: FlowKey,
+  then: (id: number) => void,
+) {
   const src = (key.bytes[34]! << 8) | key.bytes[35]!;
   const inPort = key.bytes[0]!;
   const match = matchOf({ in_port: inPort, recirc_id: 0, eth_type: 0x0800, ipv4_src: address(src) });
