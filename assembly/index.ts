@@ -32,7 +32,8 @@
  *
  * Functions. `w` is the Worker's address, `now` microseconds. One thread at a time calls in with a given `w`.
  *
- *   init(w): u32                       0, or 1 when the regions do not fit together
+ *   init(w): u32                       0, 1 when the regions do not fit together, 2 when the Switch was laid out by
+ *                                      another version of src/spec than this module was built from
  *   process(w, port, budget, now): u32 drains control, moves at most `budget` frames of the port; returns frames taken
  *   control(w, now): u32               carries out the waiting control records; returns how many; publishes tx as well
  *   popDirty(w): u32                   a port that was written to since it was popped last, + 1; 0 for none: flush it.
@@ -60,6 +61,8 @@
  */
 
 import {
+  LAYOUT_VERSION,
+  SWITCH_VERSION,
   WORKER_ARENA,
   WORKER_ARENA_END,
   WORKER_CACHE,
@@ -83,7 +86,9 @@ import { processPort } from './pipeline';
 
 export function init(w: usize): u32 {
   const cacheBuckets = load<u32>(w, WORKER_CACHE_MASK) + 1;
-  if (load<u32>(w, WORKER_SWITCH) == 0 || load<u32>(w, WORKER_PACKET_SLOTS) == 0) return 1;
+  const switchAt = <usize>load<u32>(w, WORKER_SWITCH);
+  if (switchAt == 0 || load<u32>(w, WORKER_PACKET_SLOTS) == 0) return 1;
+  if (load<u32>(switchAt, SWITCH_VERSION) != LAYOUT_VERSION) return 2;
   if (load<u32>(w, WORKER_CACHE) == 0 || (cacheBuckets & (cacheBuckets - 1)) != 0) return 1;
   if (load<u32>(w, WORKER_ARENA) >= load<u32>(w, WORKER_ARENA_END)) return 1;
   if (load<u32>(w, WORKER_FREE_COUNT) > load<u32>(w, WORKER_FREE_MAX)) return 1;

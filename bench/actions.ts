@@ -82,7 +82,10 @@ export function pushVlan(vid: number): WorkloadActions {
   return { encoded, text: `push_vlan(vid=${vid},pcp=0)` };
 }
 
-export const popVlan = (): WorkloadActions => ({ encoded: record(ACT_POP_VLAN, ACT_POP_VLAN_SIZEOF), text: 'pop_vlan' });
+export const popVlan = (): WorkloadActions => ({
+  encoded: record(ACT_POP_VLAN, ACT_POP_VLAN_SIZEOF),
+  text: 'pop_vlan',
+});
 
 export const inOrder = (...actions: readonly WorkloadActions[]): WorkloadActions => ({
   encoded: concatBytes(...actions.map((a) => a.encoded)),

@@ -80,10 +80,14 @@ export function makeRules(random: Random, count: number): Rule[] {
   };
   const ports = (): readonly [number, number] => {
     const low = random.below(60000);
-    return random.pick([[0, 65535], [1024, 65535], [0, 1023], [low, low], [low, low], [low, low + random.below(500)]]) as [
-      number,
-      number,
-    ];
+    return random.pick([
+      [0, 65535],
+      [1024, 65535],
+      [0, 1023],
+      [low, low],
+      [low, low],
+      [low, low + random.below(500)],
+    ]) as [number, number];
   };
   return Array.from({ length: count }, () => {
     const [src, dst] = [prefix(), prefix()];
@@ -102,8 +106,7 @@ const sharedBits = (a: number, b: number): number => Math.clz32(a ^ b);
 const hasPorts = (proto: number): boolean => proto === 6 || proto === 17;
 
 /** A rule that names ports takes TCP and UDP only, whatever else it says of the protocol. */
-const namesPorts = (r: Rule): boolean =>
-  r.tpSrcLow > 0 || r.tpSrcHigh < 65535 || r.tpDstLow > 0 || r.tpDstHigh < 65535;
+const namesPorts = (r: Rule): boolean => r.tpSrcLow > 0 || r.tpSrcHigh < 65535 || r.tpDstLow > 0 || r.tpDstHigh < 65535;
 
 /** A header of the rule, each free bit drawn. Ports are 0 in protocols without. */
 export function drawHeader(random: Random, rule: Rule): Header {

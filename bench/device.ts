@@ -55,7 +55,7 @@ export function deliver(port: usize, number: u32, index: usize, frames: usize, f
   const end = entry + ((<usize>limit) << 3);
   let count: u32 = 0;
   for (; entry < end; entry += 8) {
-    if (<u32>load<u16>(entry, 6) != number || at == fillProducer || to - rxConsumer > rxMask) break;
+    if (<u32>load<u16>(entry, 6) !== number || at === fillProducer || to - rxConsumer > rxMask) break;
     const size = <u32>load<u16>(entry, 4);
     const address = load<u32>(fillEntries + ((at & fillMask) << 3)) + HEADROOM;
     copy(base + address, frames + load<u32>(entry), size);
@@ -82,7 +82,7 @@ export function drain(port: usize, chunkSize: u32): u32 {
   const end = atomic.load<u32>(load<u32>(port, PORT_TX_PRODUCER));
   const from = load<u32>(tx);
   let home = load<u32>(comp);
-  for (let at = from; at != end; at++) {
+  for (let at = from; at !== end; at++) {
     const address = load<u32>(txEntries + ((at & txMask) << 4));
     store<u64>(compEntries + ((home & compMask) << 3), address & ~(chunkSize - 1));
     home++;

@@ -28,7 +28,7 @@ const VSWITCHD = '/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk';
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 /** Frames that the packet pool has room for beside its own needs: of 262,144. */
 const TRACE_MAX = 196_608;
-const MEMORY_MB = 1024;
+const MEMORY_MB = 2048;
 const HUGE_PAGES = '/proc/sys/vm/nr_hugepages';
 const HUGE_PAGE_MB = 2;
 const ROUND_MS = 500;
@@ -80,7 +80,9 @@ export class OvsDpdk implements SwitchUnderTest {
       const log = join(ovs.#folder, 'vswitchd.log');
       const tail = existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(-12).join('\n') : '';
       await ovs.close();
-      throw new Error(`Open vSwitch with DPDK did not start: ${error instanceof Error ? error.message : error}\n${tail}`);
+      throw new Error(
+        `Open vSwitch with DPDK did not start: ${error instanceof Error ? error.message : error}\n${tail}`,
+      );
     }
     return ovs;
   }
@@ -178,7 +180,17 @@ export class OvsDpdk implements SwitchUnderTest {
   }
 
   #addPort(name: string, device: string): void {
-    this.#vsctl('add-port', 'br0', name, '--', 'set', 'interface', name, 'type=dpdk', `options:dpdk-devargs="${device}"`);
+    this.#vsctl(
+      'add-port',
+      'br0',
+      name,
+      '--',
+      'set',
+      'interface',
+      name,
+      'type=dpdk',
+      `options:dpdk-devargs="${device}"`,
+    );
   }
 
   get #daemon(): number {

@@ -6,17 +6,10 @@ import type { Workload, WorkloadMask } from './workload-file.ts';
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
-/** name=value, name=value/mask, or null when the mask leaves the field out. */
-function part(name: string, field: KeyField, key: FlowKey, mask: FlowKey, text: (k: FlowKey) => string): string | null {
-  if (mask.isZero(field)) return null;
+/** name=value or name=value/mask. A field that the mask leaves out is shown too: the value is a packet's. */
+function part(name: string, field: KeyField, key: FlowKey, mask: FlowKey, text: (k: FlowKey) => string): string {
   if (mask.isAllOnes(field)) return `${name}=${text(key)}`;
-  const maskText = field.size === 2 ? hex(mask.get(field)) : text(mask);
-  return `${name}=${text(key)}/${maskText}`;
-}
-
-function group(name: string, parts: readonly (string | null)[]): string[] {
-  const present = parts.filter((p) => p !== null);
-  return present.length === 0 ? [] : [`${name}(${present.join(',')})`];
+  return `${name}=${text(key)}/${field.size === 2 ? hex(mask.get(field)) : text(mask)}`;
 }
 
 const number =
@@ -26,13 +19,12 @@ const number =
 
 /** @throws for a protocol whose ports Open vSwitch calls otherwise */
 function transportText(key: FlowKey, mask: FlowKey): string[] {
-  const ports = [
-    part('src', KEY.tp_src, key, mask, number(KEY.tp_src)),
-    part('dst', KEY.tp_dst, key, mask, number(KEY.tp_dst)),
-  ];
-  const name = { 6: 'tcp', 17: 'udp' }[key.get(KEY.nw_proto)];
-  if (!name && ports.some((p) => p !== null)) throw new Error('only ports of TCP and UDP');
-  return group(name ?? '', ports);
+  const proto = key.get(KEY.nw_proto);
+  const name = { 6: 'tcp', 17: 'udp', 132: 'sctp' }[proto];
+  if (!name && !(mask.isZero(KEY.tp_src) && mask.isZero(KEY.tp_dst))) throw new Error('only ports of TCP and UDP');
+  if (!name) return proto === 1 ? ['icmp(type=0/0,code=0/0)'] : [];
+  const src = part('src', KEY.tp_src, key, mask, number(KEY.tp_src));
+  return [`${name}(${src},${part('dst', KEY.tp_dst, key, mask, number(KEY.tp_dst))})`];
 }
 
 /** The workload's port number → the datapath's. */
@@ -54,20 +46,17 @@ export function flowText(mask: WorkloadMask, keyBytes: Uint8Array, portNumber: P
     (field: KeyField) =>
     (k: FlowKey): string =>
       formatIpv4(k.at(field));
+  const eth = [part('src', KEY.eth_src, key, m, mac(KEY.eth_src)), part('dst', KEY.eth_dst, key, m, mac(KEY.eth_dst))];
+  const ipv4 = [
+    part('src', KEY.ipv4_src, key, m, address(KEY.ipv4_src)),
+    part('dst', KEY.ipv4_dst, key, m, address(KEY.ipv4_dst)),
+    part('proto', KEY.nw_proto, key, m, number(KEY.nw_proto)),
+    part('ttl', KEY.nw_ttl, key, m, number(KEY.nw_ttl)),
+    'frag=no',
+  ];
   return [
     `recirc_id(0),in_port(${portNumber(key.get(KEY.in_port))}),packet_type(ns=0,id=0)`,
-    ...group('eth', [
-      part('src', KEY.eth_src, key, m, mac(KEY.eth_src)),
-      part('dst', KEY.eth_dst, key, m, mac(KEY.eth_dst)),
-    ]),
-    'eth_type(0x0800)',
-    ...group('ipv4', [
-      part('src', KEY.ipv4_src, key, m, address(KEY.ipv4_src)),
-      part('dst', KEY.ipv4_dst, key, m, address(KEY.ipv4_dst)),
-      part('proto', KEY.nw_proto, key, m, number(KEY.nw_proto)),
-      part('ttl', KEY.nw_ttl, key, m, number(KEY.nw_ttl)),
-      'frag=no',
-    ]),
+    `eth(${eth.join(',')}),eth_type(0x0800),ipv4(${ipv4.join(',')})`,
     ...transportText(key, m),
   ].join(',');
 }

@@ -185,7 +185,14 @@ export class Workload {
     const actionIndex = new Growing();
     const actionBytes = new Growing();
     for (const { encoded } of this.actionLists) actionIndex.u32(actionBytes.append(encoded), encoded.length);
-    const sections = [this.frameIndex, this.frameBytes, masks.used, this.#flows.used, actionIndex.used, actionBytes.used];
+    const sections = [
+      this.frameIndex,
+      this.frameBytes,
+      masks.used,
+      this.#flows.used,
+      actionIndex.used,
+      actionBytes.used,
+    ];
     const header = new Uint8Array(HEADER_SIZE);
     const view = new DataView(header.buffer);
     const counts = [this.frameCount, this.portCount, this.masks.length, this.flowCount, this.actionLists.length];

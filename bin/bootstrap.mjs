@@ -90,6 +90,7 @@ const env = { ...process.env };
 if (nodeBin) env.PATH = `${nodeBin}${delimiter}${env.PATH ?? ''}`;
 installPackages(env);
 run('node', ['bin/build-wasm.mjs', '--if-stale'], env);
+run('node', ['bin/build-native.mjs', '--if-stale'], env);
 if (door === 'start') run('node', ['bin/weft.mjs', 'demo', ...rest], env);
 else if (door === 'test') run('node', ['bin/test.mjs', ...rest], env);
 else {

@@ -122,7 +122,10 @@ export function runActions(w: usize, list: usize, count: u32, actions: usize, si
 function runNested(w: usize, list: usize, count: u32, actions: usize, size: u32, endReason: u32): void {
   if (count == 0) return;
   const depth = load<u32>(w, WORKER_ACTION_DEPTH);
-  if (depth >= ACTION_DEPTH_MAX) return dropList(w, list, count, DROP_ACTION_DEPTH);
+  if (depth >= ACTION_DEPTH_MAX) {
+    dropList(w, list, count, DROP_ACTION_DEPTH);
+    return;
+  }
   store<u32>(w, depth + 1, WORKER_ACTION_DEPTH);
   const mark = listMark(w);
   const left = walk(w, list, count, actions, actions + <usize>size);
@@ -244,12 +247,13 @@ function checkLength(w: usize, list: usize, count: u32, at: usize): void {
   const mark = listMark(w);
   const longer = listReserve(w, count);
   if (longer == 0 || greaterSize > bothSize) {
-    return dropList(w, list, count, longer == 0 ? DROP_NO_FRAME : DROP_ACTION_INVALID);
+    dropList(w, list, count, longer == 0 ? DROP_NO_FRAME : DROP_ACTION_INVALID);
+  } else {
+    const longerCount = splitByLength(list, count, at, longer);
+    const lists = at + ACT_CHECK_PKT_LEN_SIZEOF;
+    runNested(w, longer, longerCount, lists, greaterSize, DROP_EXPLICIT);
+    runNested(w, list, count - longerCount, lists + <usize>greaterSize, bothSize - greaterSize, DROP_EXPLICIT);
   }
-  const longerCount = splitByLength(list, count, at, longer);
-  const lists = at + ACT_CHECK_PKT_LEN_SIZEOF;
-  runNested(w, longer, longerCount, lists, greaterSize, DROP_EXPLICIT);
-  runNested(w, list, count - longerCount, lists + <usize>greaterSize, bothSize - greaterSize, DROP_EXPLICIT);
   listRelease(w, mark);
 }
 

@@ -104,7 +104,7 @@ export function hashPackets(list: usize, count: u32, at: usize): void {
 // @ts-expect-error: decorator
 @inline
 function mixBasis(hash: u32, basis: u32): u32 {
-  const product = (<u64>(hash ^ basis)) * 0x9e3779b97f4a7c15;
+  const product = (<u64>(hash ^ basis)) * ((<u64>0x9e3779b9 << 32) | 0x7f4a7c15);
   return <u32>(product ^ (product >>> 32));
 }
 

@@ -8,7 +8,8 @@ import { sendSize } from './frame';
 
 const ALWAYS: u32 = 0xffffffff;
 /** State of a generator that was never seeded. */
-const SEED: u64 = 0x9e3779b97f4a7c15;
+const SEED: u64 = ((<u64>0x9e3779b9) << 32) | 0x7f4a7c15;
+const MULTIPLIER: u64 = ((<u64>0x2545f491) << 32) | 0x4f6cdd1d;
 
 /** xorshift64* (Vigna 2016): the high half of the product. */
 function random(w: usize): u32 {
@@ -18,7 +19,7 @@ function random(w: usize): u32 {
   x ^= x << 25;
   x ^= x >>> 27;
   store<u64>(w, x, WORKER_RANDOM);
-  return <u32>((x * 0x2545f4914f6cdd1d) >>> 32);
+  return <u32>((x * MULTIPLIER) >>> 32);
 }
 
 /**

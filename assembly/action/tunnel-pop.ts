@@ -15,7 +15,6 @@ import {
   DROP_TUNNEL_POP_OPTIONS,
 } from '../../src/gen/counters';
 import {
-  KEY_TUN_DST,
   KEY_TUN_FLAGS,
   KEY_TUN_GBP_FLAGS,
   KEY_TUN_GBP_ID,
@@ -25,7 +24,6 @@ import {
   KEY_TUN_OPTS_LEN,
   KEY_TUN_SRC,
   KEY_TUN_TOS,
-  KEY_TUN_TP_DST,
   KEY_TUN_TP_SRC,
   KEY_TUN_TTL,
   TUNNEL_FLAG_CSUM,
@@ -75,7 +73,7 @@ export function tunnelPop(w: usize, list: usize, count: u32, at: usize): u32 {
   for (let i: u32 = 0; i < count; i++) {
     const p = listGet(list, i);
     applyCut(p);
-    const reason = popOne(w, p, portAt(w, number));
+    const reason = popOne(p, portAt(w, number));
     if (reason != 0) {
       dropPacket(w, p, reason);
       continue;
@@ -88,7 +86,7 @@ export function tunnelPop(w: usize, list: usize, count: u32, at: usize): u32 {
 }
 
 /** @returns 0, or the reason to drop the packet for */
-function popOne(w: usize, p: usize, port: usize): u32 {
+function popOne(p: usize, port: usize): u32 {
   const size = l4Size(p);
   const l4 = dataOf(p) + <usize>load<u16>(p, PACKET_L4_OFFSET);
   if (load<u32>(p, PACKET_PACKET_TYPE) != 0 || size < 4) return DROP_TUNNEL_POP;

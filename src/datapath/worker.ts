@@ -34,7 +34,8 @@ export class WorkerHost {
     writeWorker(views, memory, plan, options);
     this.wasm = exportsOf(new WebAssembly.Instance(module, { env: { memory: views.memory } }));
     const problem = this.wasm.init(this.w);
-    if (problem !== 0) throw new Error(`the datapath module refused its memory layout (${problem})`);
+    if (problem === 2) throw new Error('the datapath module is older or newer than src/spec: run "npm run build:wasm"');
+    if (problem !== 0) throw new Error(`the datapath module refused its memory plan (${problem})`);
   }
 
   /**

@@ -87,43 +87,41 @@ export const DROP_TUNNEL_POP_CHECKSUM: u32 = 20;
 export const DROP_TUNNEL_POP_OPTIONS: u32 = 21;
 /** the copy that a sample or clone worked on ended without output */
 export const DROP_SAMPLE_END: u32 = 22;
-/** translation: TTL ran out */
-export const DROP_TTL_EXCEEDED: u32 = 23;
 /** translation: no bridge port for this datapath port */
-export const DROP_IN_PORT_INVALID: u32 = 24;
+export const DROP_IN_PORT_INVALID: u32 = 23;
 /** translation: the VLAN is not one of the port’s */
-export const DROP_VLAN_NOT_MEMBER: u32 = 25;
+export const DROP_VLAN_NOT_MEMBER: u32 = 24;
 /** translation: a tag on an access port */
-export const DROP_VLAN_TAGGED_ACCESS: u32 = 26;
+export const DROP_VLAN_TAGGED_ACCESS: u32 = 25;
 /** translation: reserved link-local address */
-export const DROP_RESERVED_MULTICAST: u32 = 27;
+export const DROP_RESERVED_MULTICAST: u32 = 26;
 /** translation: the only output is where it came from */
-export const DROP_OWN_PORT_ONLY: u32 = 28;
+export const DROP_OWN_PORT_ONLY: u32 = 27;
 /** translation: nobody to send it to */
-export const DROP_NO_OUTPUT: u32 = 29;
+export const DROP_NO_OUTPUT: u32 = 28;
 /** translation: source of a flood came back */
-export const DROP_SPLIT_HORIZON: u32 = 30;
+export const DROP_SPLIT_HORIZON: u32 = 29;
 /** translation: nested too deeply */
-export const DROP_RECURSION: u32 = 31;
+export const DROP_RECURSION: u32 = 30;
 /** translation: too many resubmits */
-export const DROP_RESUBMITS: u32 = 32;
-/** translation: stack too deep */
-export const DROP_STACK: u32 = 33;
+export const DROP_RESUBMITS: u32 = 31;
 /** translation: no route to the tunnel’s remote end */
-export const DROP_TUNNEL_NO_ROUTE: u32 = 34;
+export const DROP_TUNNEL_NO_ROUTE: u32 = 32;
 /** translation: the tunnel’s next hop is not resolved yet */
-export const DROP_TUNNEL_NO_NEIGHBOR: u32 = 35;
+export const DROP_TUNNEL_NO_NEIGHBOR: u32 = 33;
+/** translation: the outer header met congestion, and the packet inside cannot be told (RFC 6040 §4.2) */
+export const DROP_TUNNEL_ECN: u32 = 34;
 /** translation: no tunnel port takes this packet */
-export const DROP_TUNNEL_NO_CONFIG: u32 = 36;
+export const DROP_TUNNEL_NO_CONFIG: u32 = 35;
 /** translation: no OpenFlow rule, and the table drops */
-export const DROP_TABLE_MISS: u32 = 37;
+export const DROP_TABLE_MISS: u32 = 36;
 /** held for an upcall when the datapath was closed */
-export const DROP_HELD_SHUTDOWN: u32 = 38;
+export const DROP_HELD_SHUTDOWN: u32 = 37;
 /** simulation: lost on a link */
-export const DROP_LINK_LOSS: u32 = 39;
+export const DROP_LINK_LOSS: u32 = 38;
 /** simulation: the link is down */
-export const DROP_LINK_DOWN: u32 = 40;
+export const DROP_LINK_DOWN: u32 = 39;
 /** simulation: the link’s queue is full */
-export const DROP_LINK_QUEUE: u32 = 41;
+export const DROP_LINK_QUEUE: u32 = 40;
 /** simulation: longer than the link’s MTU */
-export const DROP_LINK_MTU: u32 = 42;
+export const DROP_LINK_MTU: u32 = 41;

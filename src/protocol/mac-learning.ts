@@ -103,7 +103,7 @@ export class MacLearning {
   }
 
   /** Whether learn() would change or refresh anything. */
-  wouldLearn(seen: MacObservation, now: Micros): boolean {
+  #wouldLearn(seen: MacObservation, now: Micros): boolean {
     if ((seen.mac[0]! & 1) !== 0) return false;
     const entry = this.#find(seen.mac, seen.vlan);
     if (!entry) return true;
@@ -118,7 +118,7 @@ export class MacLearning {
 
   /** Learns from a frame. Returns true when a forwarding decision may have changed. */
   learn(seen: MacObservation, now: Micros): boolean {
-    if (!this.wouldLearn(seen, now)) return false;
+    if (!this.#wouldLearn(seen, now)) return false;
     let entry = this.#find(seen.mac, seen.vlan);
     if (entry && this.#isExpired(entry, now)) {
       this.#remove(entry);

@@ -1,10 +1,10 @@
 /** What every link tells about its frames: a digest of all of it, and whoever else wants to know. */
 import { createHash } from 'node:crypto';
-import { DROP } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 
-/** Where a frame on a link ended. */
-export type LinkOutcome = 'delivered' | 'link_loss' | 'link_down' | 'link_queue' | 'link_mtu';
+/** Where a frame on a link can end. The place in this list goes into the digest: new ones come at its end. */
+const linkOutcomes = ['delivered', 'link_loss', 'link_down', 'link_queue', 'link_mtu'] as const;
+export type LinkOutcome = (typeof linkOutcomes)[number];
 
 /** A frame seen at a port: of a host, or of a switch. */
 export interface PortFrame {
@@ -29,7 +29,7 @@ export class FrameLog {
     this.#view.setFloat64(0, time, true);
     this.#view.setUint32(8, link, true);
     this.#view.setUint8(12, direction);
-    this.#view.setUint8(13, outcome === 'delivered' ? 0 : DROP[outcome]);
+    this.#view.setUint8(13, linkOutcomes.indexOf(outcome));
     this.#view.setUint32(14, frame.length, true);
     this.#hash.update(this.#header);
     this.#hash.update(frame);

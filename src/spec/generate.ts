@@ -63,7 +63,13 @@ const keyConstants: Constant[] = [
   { name: 'ETH_TYPE_NONE', value: ETH_TYPE_NONE, type: 'u32' },
 ];
 
+/** FNV-1a of all that the module and its host must agree on: one that was built from another layout is refused. */
+const layoutVersion = [
+  ...JSON.stringify([keyFields, structs, layoutConstants, limits, actions, dropReasons, workerCounters]),
+].reduce((hash, char) => Math.imul(hash ^ char.codePointAt(0)!, 0x01000193) >>> 0, 0x811c9dc5);
+
 const layout: Constant[] = [
+  { name: 'LAYOUT_VERSION', value: layoutVersion, type: 'u32', help: 'hash of the layout' },
   ...Object.entries(layoutConstants).map(([name, value]) => ({ name, value, type: 'u32' as const })),
   ...structs.flatMap((s) => [
     { name: `${upper(s.name)}_SIZEOF`, value: s.size, type: 'usize' as const, help: s.help },

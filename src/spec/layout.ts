@@ -164,6 +164,7 @@ export const structs: readonly StructSpec[] = [
     ['cache_lookups', 'u32', 'of the cache since it was judged last'],
     ['cache_hits', 'u32', 'of those'],
     ['cache_visits', 'u32', 'subtables visited for the others'],
+    ['cache_inserted', 'u32', 'of the others, those that found a place'],
   ]),
   struct('Flow', 16, 'A megaflow. The packed masked key (block_count × 16 bytes) follows.', [
     ['subtable', 'ptr', '0 once the flow is deleted: its memory stays a Flow for ever'],
@@ -183,8 +184,8 @@ export const structs: readonly StructSpec[] = [
     ['key_map', 'u64', 'blocks that the mask touches'],
     ['block_count', 'u32', 'number of those'],
     ['flow_count', 'u32', ''],
-    ['buckets', 'ptr', 'table of 64-byte buckets: u32 hash[7], u32 overflowed, u32 flow[7]'],
-    ['bucket_mask', 'u32', 'buckets - 1'],
+    ['buckets', 'ptr', 'table of groups of seven places: see assembly/classifier/table'],
+    ['bucket_mask', 'u32', 'groups - 1'],
     ['hits', 'u64', 'since the last sort'],
     ['offsets', 'bytes:80', 'u16 byte offset of each touched block in the key'],
     ['size_class', 'u32', 'log2 of the table’s bytes'],
@@ -299,7 +300,6 @@ export const structs: readonly StructSpec[] = [
 /** Named numbers that both sides of the memory know. */
 export const layoutConstants = {
   MAGIC: 0x54464557,
-  LAYOUT_VERSION: 1,
   /** Address of the Switch: what lies below is never used, so that a null pointer hits nothing. */
   SWITCH_BASE: 1024,
   KEY_SIZE,

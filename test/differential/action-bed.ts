@@ -75,7 +75,7 @@ export class ActionBed {
       const isTaken = counted.length === flows.length && counted.every(([, count]) => Number(count) === frames.length);
       if (isTaken) return seen;
     }
-    throw new Error(`the reference does not take the frames by ${flows.map(([match]) => match).join(' and ')}`);
+    throw new Error(`not every frame took these flows: ${this.oracle.appctl('dpctl/dump-flows')}`);
   }
 
   /**

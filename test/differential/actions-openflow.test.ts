@@ -19,7 +19,7 @@ import { Oracle } from './oracle.ts';
 const TRIES_MAX = 5;
 let oracle: Oracle;
 before(async () => {
-  oracle = await Oracle.start({ hasTunnels: true });
+  oracle = await Oracle.start('system');
   oracle.addBridge('br0');
   oracle.addBridge('int');
   oracle.addPort('br0', 'p1', 1);
@@ -102,7 +102,7 @@ function check(from: string, frame: Uint8Array, to: string): readonly ReferenceF
   const ports = oracle.datapathPorts();
   const arrived = arrive(frame, ports.get(from)!);
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    oracle.appctl('dpctl/del-flows');
+    oracle.appctl('revalidator/purge');
     oracle.framesOut(to);
     oracle.inject(from, frame);
     const table = flows();
@@ -183,7 +183,7 @@ for (const name of tunnels) {
 
 /** What went out by p2 comes back by p1 with its ends exchanged, and leaves by q1 without its outer headers. */
 function checkReturn(inner: Uint8Array): void {
-  oracle.appctl('dpctl/del-flows');
+  oracle.appctl('revalidator/purge');
   oracle.inject('q1', inner);
   const outer = exchanged(oracle.framesOut('p2')[0]!);
   check('p1', outer, 'q1');
@@ -205,7 +205,7 @@ function exchanged(frame: Uint8Array): Uint8Array {
 test('GRE sequence numbers count up', () => {
   oracle.ofctl('add-flow', 'int', 'priority=9,in_port=1,actions=set_field:7->tun_id,output:31');
   try {
-    oracle.appctl('dpctl/del-flows');
+    oracle.appctl('revalidator/purge');
     oracle.inject('q1', INNER, INNER);
     oracle.inject('q1', INNER);
     const [flow] = flows();
@@ -228,7 +228,7 @@ test('a group that hashes: hash, recirculation and its bucket', () => {
   oracle.ofctl('-OOpenFlow15', 'add-group', 'br0', group);
   oracle.ofctl('-OOpenFlow15', 'add-flow', 'br0', 'priority=9,in_port=1,actions=group:1');
   try {
-    oracle.appctl('dpctl/del-flows');
+    oracle.appctl('revalidator/purge');
     oracle.framesOut('p2');
     oracle.inject('p1', INNER);
     assert.deepEqual(oracle.framesOut('p2').map(toHex), [toHex(INNER)]);

@@ -40,6 +40,15 @@ function hasDetour(frame: Uint8Array): boolean {
   return next === 44;
 }
 
+/**
+ * A neighbour discovery option that is not eight bytes long. Behind it the reference counts the bytes that are left by
+ * the size of the next option, which need not be there.
+ */
+function hasLongOption(nd: Uint8Array): boolean {
+  for (let at = 24; at + 8 <= nd.length; at += 8) if (nd[at + 1] !== 1) return true;
+  return false;
+}
+
 /** Frames without tags whose key fields have these values; `nw_frag` is 0 unless it is named. */
 function framesOf(fields: Partial<Record<KeyFieldName, number>>, count = framesEach): Uint8Array[] {
   const wanted = Object.entries({ vlan_tci: 0, nw_frag: 0, ...fields }) as [KeyFieldName, number][];
@@ -55,6 +64,9 @@ function framesOf(fields: Partial<Record<KeyFieldName, number>>, count = framesE
       !wanted.every(([field, value]) => key.get(KEY[field]) === value)
     )
       continue;
+    // the match that the reference takes wants the bottom of the stack
+    if (fields.eth_type === 0x8847 && (frame[(offsets.l25 ?? frame.length) + 2]! & 1) === 0) continue;
+    if (fields.tp_src !== undefined && hasLongOption(frame.subarray(offsets.l4!))) continue;
     // now and then a wrong checksum, which must stay as wrong as it is
     if (offsets.l4 !== null && offsets.l4 + 18 < frame.length && random.chance(0.2)) {
       frame[offsets.l4 + random.pick([2, 3, 6, 7, 8, 16, 17])]! ^= 1 << random.below(8);

@@ -34,11 +34,6 @@ export interface BridgeOptions {
   readonly settings?: readonly string[];
 }
 
-export interface OracleOptions {
-  /** Tunnel interfaces are real ones (native tunnelling) and not dummies like all others. */
-  readonly hasTunnels?: boolean;
-}
-
 /** The text of a command that failed, with what it said. */
 export class OracleError extends Error {
   readonly output: string;

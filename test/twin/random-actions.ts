@@ -187,7 +187,7 @@ const makers: readonly ((random: Random) => DpAction)[] = [
 const enders: readonly ((random: Random) => DpAction)[] = [
   (r) => ({ type: 'recirc', id: r.u32() }),
   (r) => ({ type: 'tnl_pop', port: 7 + r.below(3) }),
-  () => ({ type: 'drop', reason: 'ttl_exceeded' }),
+  () => ({ type: 'drop', reason: 'no_output' }),
   (r) => ({
     type: 'userspace',
     reason: r.pick(reasons),

@@ -1,10 +1,10 @@
 //! Megaflows by tuple-space search, burst-wise: subtable by subtable over the packets that have no flow yet.
 
 use crate::hash::{finish, hash_packed, mix, secret, zero};
-use crate::layout::KEY_BLOCK_COUNT;
-use crate::memory::{Arena, place};
+use crate::layout::{BURST_MAX, KEY_BLOCK_COUNT};
+use crate::memory::{Arena, place, prefetch};
 use crate::packet::Packet;
-use crate::table::{self, Bucket};
+use crate::table::{self, Handles, Tags};
 use std::arch::x86_64::*;
 
 /// A megaflow. Its packed masked key follows.
@@ -30,8 +30,9 @@ pub const FLOW_KEY: usize = size_of::<Flow>();
 pub struct Subtable {
     pub masks: [u8; KEY_BLOCK_COUNT as usize * 16],
     pub blocks: usize,
-    pub buckets: *mut Bucket,
-    pub bucket_mask: u32,
+    pub tags: *mut Tags,
+    pub handles: *mut Handles,
+    pub mask: u32,
     pub flow_count: u32,
     pub hits: u64,
     /// Byte offset in the key of each block that the mask touches.
@@ -69,6 +70,8 @@ pub struct Classifier {
 }
 
 const SORT_INTERVAL: u32 = 65536;
+/// Groups from which on a table is visited step by step.
+const LARGE_GROUPS: u32 = 4096;
 
 impl Classifier {
     pub fn new() -> Self {
@@ -87,7 +90,7 @@ impl Classifier {
             rest &= rest - 1;
         }
         it.masks[..masks.len()].copy_from_slice(masks);
-        it.buckets = table::create(1);
+        table::create(it, 1);
         self.numbered.push(subtable);
         self.order.push(subtable);
     }
@@ -108,7 +111,7 @@ impl Classifier {
             (*flow).actions_size = actions_size;
             std::ptr::copy_nonoverlapping(packed.as_ptr(), flow.cast::<u8>().add(FLOW_KEY), packed.len());
         }
-        table::insert(subtable, hash, handle);
+        table::insert(arena, subtable, hash, handle);
     }
 
     /// Finds the flows of the packets in `list`; those without one are left at its front. Returns how many those are.
@@ -119,6 +122,7 @@ impl Classifier {
             *visits += left as u64;
             unsafe {
                 let rest = match (*subtable).blocks {
+                    _ if (*subtable).mask >= LARGE_GROUPS && left > 1 => visit_large(arena, subtable, list, left),
                     1 => visit::<1>(arena, subtable, list, left),
                     2 => visit::<2>(arena, subtable, list, left),
                     3 => visit::<3>(arena, subtable, list, left),
@@ -178,11 +182,42 @@ unsafe fn visit_any(arena: &Arena, subtable: *const Subtable, list: &mut [*mut P
         let mut left = 0;
         for i in 0..count {
             let packet = *list.get_unchecked(i);
-            let mut sums = zero();
-            for b in 0..(*subtable).blocks {
-                sums = mix(sums, masked_block(subtable, (*packet).key, b), secret(b as u32));
-            }
-            left = settle(arena, subtable, finish(sums), packet, list, left);
+            left = settle(arena, subtable, hash_masked(subtable, (*packet).key), packet, list, left);
+        }
+        left
+    }
+}
+
+#[inline(always)]
+unsafe fn hash_masked(subtable: *const Subtable, key: *const u8) -> u32 {
+    let mut sums = zero();
+    for b in 0..unsafe { (*subtable).blocks } {
+        sums = mix(sums, unsafe { masked_block(subtable, key, b) }, secret(b as u32));
+    }
+    finish(sums)
+}
+
+/// A visit to a table that the caches do not hold: each step asks for the memory that the next one needs, of all packets,
+/// so that their misses overlap.
+unsafe fn visit_large(arena: &Arena, subtable: *const Subtable, list: &mut [*mut Packet], count: usize) -> usize {
+    let mut hashes = [0u32; BURST_MAX as usize];
+    unsafe {
+        for i in 0..count {
+            let hash = hash_masked(subtable, (*list[i]).key);
+            let home = (hash & (*subtable).mask) as usize;
+            hashes[i] = hash;
+            prefetch((*subtable).tags.add(home));
+            prefetch((*subtable).handles.add(home));
+        }
+        for &hash in &hashes[..count] {
+            let flow = arena.at::<u8>(table::first_guess(subtable, hash));
+            prefetch(flow);
+            prefetch(flow.add(FLOW_KEY));
+        }
+        let mut left = 0;
+        for i in 0..count {
+            let packet = *list.get_unchecked(i);
+            left = settle(arena, subtable, hashes[i], packet, list, left);
         }
         left
     }
@@ -199,8 +234,7 @@ unsafe fn settle(
     left: usize,
 ) -> usize {
     unsafe {
-        let bucket = (*subtable).buckets.add((hash & (*subtable).bucket_mask) as usize);
-        if Bucket::is_candidate(bucket, hash) {
+        if table::is_candidate((*subtable).tags.add((hash & (*subtable).mask) as usize), hash) {
             let flow = table::find(arena, subtable, hash, (*packet).key);
             if flow != 0 {
                 (*packet).flow = flow;

@@ -1,11 +1,11 @@
 //! One burst in three passes: parse and hash | look up | group by megaflow and act.
 
 use crate::actions;
-use crate::cache::Cache;
+use crate::cache::{Cache, Worth};
 use crate::classifier::{Classifier, Flow};
 use crate::hash::hash_key;
 use crate::layout::*;
-use crate::memory::{Arena, place};
+use crate::memory::{Arena, place, prefetch};
 use crate::packet::{NONE, Packet, PacketSlots};
 use crate::parse::parse;
 use crate::rings::{Descriptor, Port};
@@ -25,6 +25,7 @@ pub struct Counters {
 pub struct Config {
     pub ports: u32,
     pub ring_entries: u32,
+    pub fill_target: u32,
     pub chunks: u32,
     pub chunk_size: u32,
     pub cache_entries: usize,
@@ -36,10 +37,12 @@ pub struct Config {
 pub struct Worker {
     pub frames: *mut u8,
     pub chunk_size: u32,
+    fill_target: u32,
     pub ports: Vec<Port>,
     pub arena: Arena,
     pub classifier: Classifier,
     pub cache: Cache,
+    worth: Worth,
     pub cache_off: bool,
     pub counters: Counters,
     pub drops: [u64; 64],
@@ -62,10 +65,12 @@ impl Worker {
         Self {
             frames,
             chunk_size: config.chunk_size,
+            fill_target: config.fill_target.min(config.ring_entries),
             ports: (0..=config.ports).map(|_| Port::new(config.ring_entries)).collect(),
             arena: Arena::new(config.arena_size),
             classifier: Classifier::new(),
             cache: Cache::new(config.cache_entries, config.cache_insert_inverse),
+            worth: Worth::default(),
             cache_off: false,
             counters: Counters::default(),
             drops: [0; 64],
@@ -103,6 +108,7 @@ impl Worker {
             unsafe {
                 let p = &mut *packet;
                 p.data = self.frames.add(address as usize);
+                prefetch(p.data);
                 p.size = size;
                 p.chunk = address as u32 & !(self.chunk_size - 1);
                 p.in_port = number;
@@ -153,71 +159,84 @@ impl Worker {
         kept
     }
 
+    /// Second pass: the flow of each packet. Returns how many have one; they stay at the list's front.
     #[inline(always)]
     unsafe fn look_up(&mut self, list: &mut [*mut Packet], count: usize) -> usize {
         let mut waiting = [std::ptr::null_mut::<Packet>(); BURST];
-        let mut left = 0;
         unsafe {
-            if self.cache_off {
+            if self.cache_off || !self.worth.is_asked() {
                 waiting[..count].copy_from_slice(&list[..count]);
-                left = count;
-                for &packet in &list[..count] {
-                    (*packet).flow = 0;
-                }
-            } else {
-                for i in 0..count {
-                    let packet = *list.get_unchecked(i);
-                    let flow = self.cache.find(&self.arena, packet);
-                    (*packet).flow = flow;
-                    waiting[left] = packet;
-                    left += (flow == 0) as usize;
-                }
-                self.counters.cache_hits += (count - left) as u64;
+                waiting[..count].iter().for_each(|&packet| (*packet).flow = 0);
+                self.classify(&mut waiting, count);
+                return self.refuse_missed(list, count);
             }
-            if left == 0 {
-                return count;
-            }
-            self.look_up_megaflows(list, count, &mut waiting, left)
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn look_up_megaflows(
-        &mut self,
-        list: &mut [*mut Packet],
-        count: usize,
-        waiting: &mut [*mut Packet; BURST],
-        left: usize,
-    ) -> usize {
-        unsafe {
-            let looked_up = *waiting;
-            let mut visited = 0;
-            let missed = self.classifier.look_up(&self.arena, waiting, left, &mut visited);
-            self.counters.subtables_visited += visited;
-            self.counters.megaflow_hits += (left - missed) as u64;
-            if !self.cache_off {
+            let left = self.ask_cache(&list[..count], &mut waiting);
+            self.counters.cache_hits += (count - left) as u64;
+            let (mut visits, mut inserted) = (0, 0);
+            if left != 0 {
+                let looked_up = waiting;
+                visits = self.classify(&mut waiting, left);
                 for &packet in &looked_up[..left] {
-                    if (*packet).flow != 0 {
-                        self.cache.insert((*packet).hash, (*packet).flow);
+                    if (*packet).flow != 0 && self.cache.insert((*packet).hash, (*packet).flow) {
+                        inserted += 1;
                     }
                 }
             }
-            if missed == 0 {
-                return count;
-            }
-            self.counters.misses += missed as u64;
-            let mut kept = 0;
-            for i in 0..count {
-                if (*list[i]).flow != 0 {
-                    list[kept] = list[i];
-                    kept += 1;
-                } else {
-                    // nobody answers upcalls here
-                    self.drop(list[i], DROP_UPCALL_REFUSED);
-                }
-            }
-            kept
+            self.worth.note(count as u64, (count - left) as u64, visits, inserted);
+            if left == 0 { count } else { self.refuse_missed(list, count) }
         }
+    }
+
+    /// Gathers the packets that the cache knows nothing of in `missed`. Returns how many those are.
+    #[inline(always)]
+    unsafe fn ask_cache(&mut self, list: &[*mut Packet], missed: &mut [*mut Packet; BURST]) -> usize {
+        let mut left = 0;
+        unsafe {
+            for &packet in list {
+                (*packet).flow = self.cache.propose(&self.arena, (*packet).hash);
+            }
+            for &packet in list {
+                let flow = (*packet).flow;
+                if flow != 0 {
+                    if Cache::verify(&self.arena, flow, packet) {
+                        continue;
+                    }
+                    (*packet).flow = self.cache.find_elsewhere(&self.arena, packet);
+                    if (*packet).flow != 0 {
+                        continue;
+                    }
+                }
+                missed[left] = packet;
+                left += 1;
+            }
+        }
+        left
+    }
+
+    /// Looks a list up in the megaflows. Returns how many subtables were visited.
+    #[inline(never)]
+    unsafe fn classify(&mut self, waiting: &mut [*mut Packet; BURST], count: usize) -> u64 {
+        let mut visits = 0;
+        let missed = unsafe { self.classifier.look_up(&self.arena, waiting, count, &mut visits) };
+        self.counters.subtables_visited += visits;
+        self.counters.megaflow_hits += (count - missed) as u64;
+        self.counters.misses += missed as u64;
+        visits
+    }
+
+    /// Nobody answers upcalls here. Returns how many packets are left.
+    unsafe fn refuse_missed(&mut self, list: &mut [*mut Packet], count: usize) -> usize {
+        let mut kept = 0;
+        for i in 0..count {
+            let packet = list[i];
+            if unsafe { (*packet).flow } == 0 {
+                self.drop(packet, DROP_UPCALL_REFUSED);
+            } else {
+                list[kept] = packet;
+                kept += 1;
+            }
+        }
+        kept
     }
 
     #[inline(always)]
@@ -327,11 +346,11 @@ impl Worker {
         port.comp.release(end);
     }
 
-    /// Gives the device free chunks until its fill ring is full.
+    /// Gives the device free chunks until so many as it should have wait on its fill ring.
     pub fn refill(&mut self, number: u32) {
         let port = &mut self.ports[number as usize];
         let mut at = port.fill.producer();
-        let room = port.fill.mask + 1 - at.wrapping_sub(port.fill.consumer());
+        let room = self.fill_target - at.wrapping_sub(port.fill.consumer());
         let count = room.min(self.free_chunks.len() as u32);
         for _ in 0..count {
             if let Some(chunk) = self.free_chunks.pop() {

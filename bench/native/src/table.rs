@@ -1,70 +1,86 @@
-//! A subtable's hash table: buckets of one cache line with seven places each, as in assembly/classifier/table.
+//! A subtable's hash table, as in assembly/classifier/table: groups of seven places; sixteen bytes of tags a group, and
+//! the flows' handles apart from them, so that a visit that finds nothing reads the tags only.
 
 use crate::classifier::{Flow, Subtable, equal_masked};
 use crate::memory::{Arena, place};
 use std::arch::x86_64::*;
 
 const PLACES: usize = 7;
-/// The table doubles when a bucket would hold so many eighths of an entry on average.
+/// The table doubles when a group would hold so many eighths of an entry on average.
 const FILL_EIGHTHS: u64 = 35;
 
-#[repr(C, align(64))]
-pub struct Bucket {
-    /// 0 where the place is free.
-    hashes: [u32; PLACES],
-    /// Entries whose way from their home bucket led past this one.
-    overflowed: u32,
+#[repr(C, align(16))]
+pub struct Tags {
+    /// The upper half of each entry's hash, 0 where the place is free.
+    tags: [u16; PLACES],
+    /// Entries whose way from their home group led past this one.
+    overflowed: u16,
+}
+
+#[repr(C, align(32))]
+pub struct Handles {
     flows: [u32; PLACES],
     unused: u32,
 }
 
-pub fn create(count: usize) -> *mut Bucket {
-    place(count * size_of::<Bucket>(), 64).cast()
+/// Gives the subtable an empty table of so many groups, a power of two.
+pub fn create(subtable: &mut Subtable, groups: usize) {
+    subtable.tags = place(groups * size_of::<Tags>(), 64).cast();
+    subtable.handles = place(groups * size_of::<Handles>(), 64).cast();
+    subtable.mask = groups as u32 - 1;
 }
 
-impl Bucket {
-    /// Whether the bucket holds the hash or has overflowed: one test on one line.
-    #[inline(always)]
-    pub unsafe fn is_candidate(bucket: *const Bucket, hash: u32) -> bool {
-        unsafe {
-            let wanted = _mm_set1_epi32(hash as i32);
-            let low = _mm_load_si128(bucket.cast());
-            let high = _mm_load_si128(bucket.cast::<__m128i>().add(1));
-            let equal = _mm_or_si128(_mm_cmpeq_epi32(low, wanted), _mm_cmpeq_epi32(high, wanted));
-            let overflowed = _mm_and_si128(high, _mm_set_epi32(-1, 0, 0, 0));
-            let either = _mm_or_si128(equal, overflowed);
-            _mm_testz_si128(either, either) == 0
-        }
-    }
+#[inline(always)]
+unsafe fn equal_tags(tags: *const Tags, hash: u32) -> __m128i {
+    unsafe { _mm_cmpeq_epi16(_mm_load_si128(tags.cast()), _mm_set1_epi16((hash >> 16) as i16)) }
+}
 
-    #[inline(always)]
-    unsafe fn places_of(bucket: *const Bucket, hash: u32) -> u32 {
-        unsafe {
-            let wanted = _mm_set1_epi32(hash as i32);
-            let lines = bucket.cast::<__m128i>();
-            let bits =
-                |i| _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_load_si128(lines.add(i)), wanted))) as u32;
-            (bits(0) | bits(1) << 4) & 0x7f
-        }
+/// Whether the group has an entry with the hash's tag, or has overflowed: false is a miss.
+#[inline(always)]
+pub unsafe fn is_candidate(tags: *const Tags, hash: u32) -> bool {
+    unsafe {
+        let overflowed = _mm_and_si128(_mm_load_si128(tags.cast()), _mm_set_epi16(-1, 0, 0, 0, 0, 0, 0, 0));
+        let either = _mm_or_si128(equal_tags(tags, hash), overflowed);
+        _mm_testz_si128(either, either) == 0
+    }
+}
+
+/// A bit for each place of the group with the hash's tag.
+#[inline(always)]
+unsafe fn places_of(tags: *const Tags, hash: u32) -> u32 {
+    unsafe {
+        let bytes = _mm_packs_epi16(equal_tags(tags, hash), _mm_setzero_si128());
+        _mm_movemask_epi8(bytes) as u32 & 0x7f
+    }
+}
+
+/// Handle of the first entry with the hash's tag in its home group, 0 for none: most likely the flow.
+#[inline(always)]
+pub unsafe fn first_guess(subtable: *const Subtable, hash: u32) -> u32 {
+    unsafe {
+        let home = (hash & (*subtable).mask) as usize;
+        let places = places_of((*subtable).tags.add(home), hash);
+        if places == 0 { 0 } else { *(*(*subtable).handles.add(home)).flows.get_unchecked(places.trailing_zeros() as usize) }
     }
 }
 
 /// Handle of the flow that a key falls under, 0 for none. `hash` is that of the masked key.
-#[inline(never)]
 pub unsafe fn find(arena: &Arena, subtable: *const Subtable, hash: u32, key: *const u8) -> u32 {
     unsafe {
-        let mask = (*subtable).bucket_mask;
+        let mask = (*subtable).mask;
         for i in 0..=mask {
-            let bucket = (*subtable).buckets.add((hash.wrapping_add(i) & mask) as usize);
-            let mut places = Bucket::places_of(bucket, hash);
+            let home = (hash.wrapping_add(i) & mask) as usize;
+            let tags = (*subtable).tags.add(home);
+            let handles = (*subtable).handles.add(home);
+            let mut places = places_of(tags, hash);
             while places != 0 {
-                let flow = *(*bucket).flows.get_unchecked(places.trailing_zeros() as usize);
+                let flow = *(*handles).flows.get_unchecked(places.trailing_zeros() as usize);
                 if flow != 0 && equal_masked(subtable, arena.at::<Flow>(flow), key) {
                     return flow;
                 }
                 places &= places - 1;
             }
-            if (*bucket).overflowed == 0 {
+            if (*tags).overflowed == 0 {
                 return 0;
             }
         }
@@ -72,42 +88,39 @@ pub unsafe fn find(arena: &Arena, subtable: *const Subtable, hash: u32, key: *co
     }
 }
 
-pub fn insert(subtable: &mut Subtable, hash: u32, flow: u32) {
+pub fn insert(arena: &Arena, subtable: &mut Subtable, hash: u32, flow: u32) {
     let entries = (subtable.flow_count as u64 + 1) * 8;
-    if entries > (subtable.bucket_mask as u64 + 1) * FILL_EIGHTHS {
-        grow(subtable);
+    if entries > (subtable.mask as u64 + 1) * FILL_EIGHTHS {
+        grow(arena, subtable);
     }
     put(subtable, hash, flow);
     subtable.flow_count += 1;
 }
 
 fn put(subtable: &mut Subtable, hash: u32, flow: u32) {
-    let mut at = hash & subtable.bucket_mask;
+    let mut at = hash & subtable.mask;
     loop {
         // SAFETY: at is masked; the table has room, so a free place comes.
-        let bucket = unsafe { &mut *subtable.buckets.add(at as usize) };
-        if let Some(i) = bucket.flows.iter().position(|&f| f == 0) {
-            bucket.hashes[i] = hash;
-            bucket.flows[i] = flow;
+        let (tags, handles) =
+            unsafe { (&mut *subtable.tags.add(at as usize), &mut *subtable.handles.add(at as usize)) };
+        if let Some(i) = handles.flows.iter().position(|&f| f == 0) {
+            tags.tags[i] = (hash >> 16) as u16;
+            handles.flows[i] = flow;
             return;
         }
-        bucket.overflowed += 1;
-        at = (at + 1) & subtable.bucket_mask;
+        tags.overflowed = tags.overflowed.saturating_add(1);
+        at = (at + 1) & subtable.mask;
     }
 }
 
-fn grow(subtable: &mut Subtable) {
-    let old = subtable.buckets;
-    let count = subtable.bucket_mask as usize + 1;
-    subtable.buckets = create(count * 2);
-    subtable.bucket_mask = count as u32 * 2 - 1;
-    for i in 0..count {
-        // SAFETY: i is below the old table's size.
-        let bucket = unsafe { &*old.add(i) };
-        for (&flow, &hash) in bucket.flows.iter().zip(&bucket.hashes) {
-            if flow != 0 {
-                put(subtable, hash, flow);
-            }
+fn grow(arena: &Arena, subtable: &mut Subtable) {
+    let old = subtable.handles;
+    let groups = subtable.mask as usize + 1;
+    create(subtable, groups * 2);
+    for i in 0..groups {
+        // SAFETY: i is below the old table's size; handles in it are those of live flows.
+        for flow in unsafe { &(*old.add(i)).flows }.iter().copied().filter(|&f| f != 0) {
+            put(subtable, unsafe { (*arena.at::<Flow>(flow)).hash }, flow);
         }
     }
 }

@@ -64,6 +64,7 @@ impl Workload {
         Config {
             ports: self.port_count,
             ring_entries,
+            fill_target: 64,
             chunks,
             chunk_size: 2048,
             cache_entries,

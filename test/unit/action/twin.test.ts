@@ -14,7 +14,7 @@ import { twinMeter } from '../../twin/meter.ts';
 import { randomActions, randomSet, randomTunnelHeader, settable } from '../../twin/random-actions.ts';
 
 const seed = Number(process.env.WEFT_SEED ?? 11);
-const rounds = process.env.WEFT_NIGHTLY ? 2_000_000 : 4000;
+const rounds = process.env.WEFT_NIGHTLY ? 400_000 : 4000;
 const MTU = 9000;
 
 interface Pair {

@@ -86,7 +86,7 @@ test('every drop reason and every counter of the spec is used', () => {
 });
 
 test('every folder that ARCHITECTURE.md names is there', () => {
-  const rooms = [...read('ARCHITECTURE.md').matchAll(/^ {4}( {0,2})([a-z]+)\/ /gm)];
+  const rooms = [...read('ARCHITECTURE.md').matchAll(/^ {4}( {0,2})([a-z]+)\/(?=\s)/gm)];
   let parent = '';
   for (const [, indent, name] of rooms) {
     if (indent === '') parent = name!;

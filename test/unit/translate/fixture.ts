@@ -87,14 +87,22 @@ const tagFields = [
 
 export function packet(spec: TestPacket): FlowKey {
   const key = new FlowKey().set(KEY.in_port, spec.inPort).set(KEY.eth_type, spec.type ?? 0x0800);
-  key.setBytes(KEY.eth_src, mac(spec.src ?? '50:54:00:00:00:05')).setBytes(KEY.eth_dst, mac(spec.dst ?? '50:54:00:00:00:07'));
+  key
+    .setBytes(KEY.eth_src, mac(spec.src ?? '50:54:00:00:00:05'))
+    .setBytes(KEY.eth_dst, mac(spec.dst ?? '50:54:00:00:00:07'));
   (spec.tags ?? []).forEach((tag, i) => {
     const [tpid, vid, pcp] = typeof tag === 'number' ? [0x8100, tag, 0] : tag;
     const [tpidField, tciField] = tagFields[i]!;
     key.set(tpidField, tpid).set(tciField, 0x1000 | vid | (pcp << 13));
   });
-  key.set(KEY.nw_proto, spec.proto ?? 0).set(KEY.nw_tos, spec.tos ?? 0).set(KEY.nw_ttl, spec.ttl ?? 0);
-  key.set(KEY.nw_frag, spec.frag ?? 0).set(KEY.tp_src, spec.tpSrc ?? 0).set(KEY.tp_dst, spec.tpDst ?? 0);
+  key
+    .set(KEY.nw_proto, spec.proto ?? 0)
+    .set(KEY.nw_tos, spec.tos ?? 0)
+    .set(KEY.nw_ttl, spec.ttl ?? 0);
+  key
+    .set(KEY.nw_frag, spec.frag ?? 0)
+    .set(KEY.tp_src, spec.tpSrc ?? 0)
+    .set(KEY.tp_dst, spec.tpDst ?? 0);
   if (spec.ipSrc) setAddress(key, spec.ipSrc, [KEY.ipv4_src, KEY.ipv6_src]);
   if (spec.ipDst) setAddress(key, spec.ipDst, [KEY.ipv4_dst, KEY.ipv6_dst]);
   if (spec.tunSrc) setAddress(key, spec.tunSrc, [KEY.tun_src, KEY.tun_ipv6_src]);
@@ -105,7 +113,11 @@ export function packet(spec: TestPacket): FlowKey {
   return key;
 }
 
-function setAddress(key: FlowKey, text: string, [v4, v6]: readonly [Parameters<FlowKey['at']>[0], Parameters<FlowKey['at']>[0]]) {
+function setAddress(
+  key: FlowKey,
+  text: string,
+  [v4, v6]: readonly [Parameters<FlowKey['at']>[0], Parameters<FlowKey['at']>[0]],
+) {
   const address = ip(text);
   key.setBytes(address.length === 4 ? v4 : v6, address);
 }
@@ -135,7 +147,10 @@ export const vxlan = (remote: string, settings: Partial<TunnelConfig> = {}): Tun
 });
 
 /** Two bridges on one machine: `int` with a tunnel, and `phy`, which carries it. 1.1.2.88 is here, 1.1.2.92 is there. */
-export function buildTunnels(tunnels: readonly TunnelConfig[], options: { readonly isResolved?: boolean } = {}): SwitchState {
+export function buildTunnels(
+  tunnels: readonly TunnelConfig[],
+  options: { readonly isResolved?: boolean } = {},
+): SwitchState {
   const state = buildState(
     {
       name: 'int',

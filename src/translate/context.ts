@@ -1,0 +1,119 @@
+/** The state of one translation: where the packet is, what it looks like by now, what was looked at, what was decided. */
+import { FlowKey, type FlowMask, KEY, type KeyField } from '../flow/key.ts';
+import type { DpAction } from '../flow/odp/action.ts';
+import type { DropReasonName } from '../gen/tables.ts';
+import { concatBytes } from '../lib/bytes.ts';
+import type { Micros } from '../lib/clock.ts';
+import type {
+  BridgePicture,
+  Effects,
+  OfPort,
+  PortPicture,
+  SwitchPicture,
+  TraceKind,
+  TraceNode,
+  XlateError,
+  XlateIn,
+} from './types.ts';
+
+/** Tables entered inside each other at the most. */
+export const DEPTH_MAX = 64;
+/** Tables entered by one translation at the most. */
+export const RESUBMITS_MAX = DEPTH_MAX * DEPTH_MAX;
+
+/** Enters a table of the context's bridge: what a resubmit, a patch port and a tunnel all come down to. */
+export type TableEntry = (ctx: XlateContext, tableId: number) => void;
+
+/** Where a flow's tunnel metadata says that the packet goes, both families one behind the other. */
+export const tunnelDestination = (flow: FlowKey): Uint8Array =>
+  concatBytes(flow.at(KEY.tun_dst), flow.at(KEY.tun_ipv6_dst));
+
+export class XlateContext {
+  readonly picture: SwitchPicture;
+  readonly effects: Effects;
+  readonly now: Micros;
+  /** The packet itself; null when only its key is known. */
+  readonly frame: Uint8Array | null;
+  /** The packet as it came in; in_port is a datapath port. Not ours to write to. */
+  readonly initial: FlowKey;
+  /** The packet as the pipeline has it now; in_port is an OpenFlow port. */
+  readonly flow: FlowKey;
+  /** The packet as the datapath will have it when it reaches the end of `actions`. */
+  readonly base: FlowKey;
+  /** Bits that were looked at. Swapped while a tunnelled packet goes through another bridge. */
+  wildcards: FlowMask = new FlowKey();
+  /** Bits that the datapath must match beside them for the answer to be right for every packet of the megaflow. */
+  claims: FlowMask = new FlowKey();
+  bridge: BridgePicture;
+  actions: DpAction[] = [];
+  /** Outer destination of the packet as it came in, both families one behind the other; zero when it was not tunnelled. */
+  readonly tunnelledTo: Uint8Array;
+  /** The flow's VLAN tags are not those of the packet as it came in, though they may look like them. */
+  areTagsMoved = false;
+  depth = 0;
+  resubmits = 0;
+  error: XlateError = 'none';
+  installable = true;
+  readonly enterTable: TableEntry;
+  #trace: TraceNode[] | null;
+  #drop: DropReasonName = 'none';
+
+  constructor(xin: XlateIn, bridge: BridgePicture, flow: FlowKey, enterTable: TableEntry) {
+    this.picture = xin.picture;
+    this.effects = xin.effects;
+    this.now = xin.now;
+    this.frame = xin.frame;
+    this.flow = flow;
+    this.initial = xin.key;
+    this.base = flow.clone();
+    this.tunnelledTo = tunnelDestination(flow);
+    this.bridge = bridge;
+    this.enterTable = enterTable;
+    this.#trace = xin.trace ?? null;
+  }
+
+  get inPort(): PortPicture | null {
+    return this.bridge.ports.get(this.flow.get(KEY.in_port) as OfPort) ?? null;
+  }
+
+  /** Why nothing has gone out, as far as anything said so: the first reason given counts. */
+  get drop(): DropReasonName {
+    return this.#drop;
+  }
+
+  noteDrop(reason: DropReasonName): void {
+    if (this.#drop === 'none') this.#drop = reason;
+  }
+
+  /** Every bit of these fields was looked at. */
+  unwildcard(...fields: readonly KeyField[]): void {
+    for (const field of fields) this.wildcards.setAllOnes(field);
+  }
+
+  /** These bits of a field of at most four bytes were looked at. */
+  unwildcardBits(field: KeyField, bits: number): void {
+    this.wildcards.set(field, (this.wildcards.get(field) | bits) >>> 0);
+  }
+
+  get isTracing(): boolean {
+    return this.#trace !== null;
+  }
+
+  report(kind: TraceKind, text: string): void {
+    this.#trace?.push({ kind, text, children: [] });
+  }
+
+  /** What `inside` reports goes below this line. */
+  within(kind: TraceKind, text: string, inside: () => void): void {
+    const outer = this.#trace;
+    if (!outer) {
+      inside();
+      return;
+    }
+    const node: TraceNode = { kind, text, children: [] };
+    outer.push(node);
+    this.#trace = node.children;
+    inside();
+    this.#trace = outer;
+  }
+}

@@ -1,0 +1,42 @@
+/** The ways of doing, or not doing, what translation does besides its answer. */
+import type { Effects } from './types.ts';
+
+/** Does nothing: trace, and re-translation when only the answer counts. */
+export const noEffects: Effects = {
+  learnMac: () => false,
+  learnNeighbor: () => undefined,
+  refreshNeighbor: () => undefined,
+  requestNeighbor: () => undefined,
+  creditPort: () => undefined,
+};
+
+/** Something a translation did, that every later packet of its megaflow does again. */
+export type RecordedEffect = (effects: Effects) => unknown;
+
+/**
+ * Passes everything on, and keeps what the revalidator has to repeat when the datapath has handled more packets by itself.
+ * Bytes are copied: keys are views of memory that changes.
+ */
+export function recordEffects(inner: Effects, record: RecordedEffect[]): Effects {
+  const both = (effect: RecordedEffect): void => {
+    record.push(effect);
+    effect(inner);
+  };
+  return {
+    learnMac(bridge, entry) {
+      const kept = { ...entry, mac: entry.mac.slice() };
+      record.push((effects) => effects.learnMac(bridge, kept));
+      return inner.learnMac(bridge, kept);
+    },
+    learnNeighbor(bridge, address, mac) {
+      const [keptAddress, keptMac] = [address.slice(), mac.slice()];
+      both((effects) => effects.learnNeighbor(bridge, keptAddress, keptMac));
+    },
+    refreshNeighbor(bridge, address) {
+      const kept = address.slice();
+      both((effects) => effects.refreshNeighbor(bridge, kept));
+    },
+    requestNeighbor: (bridge, address, source) => inner.requestNeighbor(bridge, address, source),
+    creditPort: (bridge, ofport, direction) => both((effects) => effects.creditPort(bridge, ofport, direction)),
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * Translation: what the flow tables of a bridge say about a packet → what the datapath does with every packet like it.
+ *
+ * What. translate() takes a key and an immutable picture of the switch and answers with datapath actions and a match: the
+ * megaflow. It has no state and does nothing to the world but through `Effects`.
+ *
+ * Terms. *flow*: the packet as the pipeline has it now. *base*: as the datapath has it after the actions so far; commit
+ * makes the one into the other before an output. *wildcards*: the bits that were looked at. *resubmit*: to enter a table.
+ *
+ * Invariants. A bit outside the match may be flipped, and the answer stays the same (test/unit/translate/law.test.ts).
+ * Depth and number of lookups are limited. A packet that goes nowhere has a drop reason.
+ *
+ * Lie of the land. types.ts: pictures and answers. context.ts: the state of one translation. ingress.ts: which bridge and
+ * port. table.ts: lookups. action/: one OpenFlow action a file. output.ts: what output to a port means. tunnel/: sending
+ * and receiving ends. commit.ts: set, push and pop. vlan.ts: VLAN modes. wildcards.ts. trace.ts: the story as text.
+ *
+ * Not supported yet: OpenFlow tables with more than one rule, groups, recirculation, mirrors, bonds, multicast snooping.
+ */
+import { FlowKey, KEY, maskedMatch } from '../flow/key.ts';
+import type { DpAction } from '../flow/odp/action.ts';
+import { XlateContext } from './context.ts';
+import { findIngress, type Ingress } from './ingress.ts';
+import { hasTunnel, isIp } from './protocols.ts';
+import { enterTable } from './table.ts';
+import type { XlateIn, XlateOut } from './types.ts';
+import { finishWildcards, installedMask, startWildcards } from './wildcards.ts';
+
+const ECN = 0x03;
+const CONGESTION = 0x03;
+
+/** Translates one packet. */
+export function translate(xin: XlateIn): XlateOut {
+  const ingress = findIngress(xin);
+  if (typeof ingress === 'string') return refused(xin, ingress);
+  const flow = xin.key.clone().set(KEY.in_port, ingress.ofport);
+  const ctx = new XlateContext(xin, ingress.bridge, flow, enterTable);
+  // The datapath does not keep tunnel metadata of a packet that it has decapsulated, unless it is set anew
+  clearTunnel(ctx.base);
+  startWildcards(ctx);
+  if (hasTunnel(flow) && ingress.port) ctx.effects.creditPort(ingress.bridge.name, ingress.ofport, 'rx');
+  ctx.within('bridge', `bridge("${ingress.bridge.name}")`, () => run(ctx, ingress));
+  finishWildcards(ctx.wildcards, xin.key);
+  const actions = ctx.error === 'none' ? withoutLastClone(ctx.actions) : [];
+  return {
+    match: maskedMatch(xin.key, installedMask(ctx.wildcards, ctx.claims, xin.key)),
+    wildcards: ctx.wildcards,
+    actions,
+    drop: actions.some(delivers) ? 'none' : ctx.drop === 'none' ? 'no_output' : ctx.drop,
+    installable: ctx.installable,
+    inPort: ingress.ofport,
+    finalFlow: flow,
+    bridge: ingress.bridge.name,
+    error: ctx.error,
+  };
+}
+
+/** Nothing is left to be protected from what the last clone does to the packet. */
+function withoutLastClone(actions: readonly DpAction[]): readonly DpAction[] {
+  const last = actions.at(-1);
+  return last?.type === 'clone' ? [...actions.slice(0, -1), ...last.actions] : actions;
+}
+
+const delivers = (action: DpAction): boolean =>
+  ['output', 'clone', 'tnl_pop', 'tnl_push', 'userspace', 'recirc'].includes(action.type);
+
+function run(ctx: XlateContext, { port }: Ingress): void {
+  if (!processCongestion(ctx)) return;
+  ctx.enterTable(ctx, 0);
+  if (!port || port.forwards) return;
+  // The tables may learn from the packet, but it goes nowhere
+  ctx.actions = [];
+  ctx.noteDrop('output_down');
+}
+
+/** Outer congestion marks go inwards; a packet that cannot carry one is dropped (RFC 6040 §4.2). */
+function processCongestion(ctx: XlateContext): boolean {
+  const { flow } = ctx;
+  if (!hasTunnel(flow) || !isIp(flow) || (flow.get(KEY.tun_tos) & ECN) !== CONGESTION) return true;
+  if ((flow.get(KEY.nw_tos) & ECN) === 0) {
+    ctx.noteDrop('tunnel_ecn');
+    return false;
+  }
+  flow.set(KEY.nw_tos, flow.get(KEY.nw_tos) | CONGESTION);
+  return true;
+}
+
+function clearTunnel(key: FlowKey): void {
+  key.bytes.fill(0, KEY.tun_id.offset, KEY.tun_opts.offset + KEY.tun_opts.size);
+}
+
+/** No bridge takes the packet: a drop for all that come the same way. */
+function refused(xin: XlateIn, error: 'in_port_invalid' | 'tunnel_no_config'): XlateOut {
+  const wildcards = new FlowKey();
+  for (const field of [KEY.in_port, KEY.recirc_id, KEY.packet_type]) wildcards.setAllOnes(field);
+  if (hasTunnel(xin.key)) {
+    const fields = [KEY.tun_id, KEY.tun_src, KEY.tun_dst, KEY.tun_ipv6_src, KEY.tun_ipv6_dst];
+    for (const field of fields) wildcards.setAllOnes(field);
+  }
+  return {
+    match: maskedMatch(xin.key, wildcards),
+    wildcards,
+    actions: [],
+    drop: error,
+    installable: true,
+    inPort: null,
+    finalFlow: xin.key.clone(),
+    bridge: null,
+    error,
+  };
+}

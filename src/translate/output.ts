@@ -1,0 +1,114 @@
+/** Output to a port of the bridge: a device, a patch port into another bridge, or a tunnel. */
+import { type FlowKey, KEY, type KeyField, keyFieldList } from '../flow/key.ts';
+import { commit } from './commit.ts';
+import type { XlateContext } from './context.ts';
+import { nativeTunnelOutput, tunnelSend } from './tunnel/send.ts';
+import { terminateTunnel } from './tunnel/terminate.ts';
+import type { OfPort, PortPicture } from './types.ts';
+
+const tunnelFields: readonly KeyField[] = keyFieldList.filter((field) => field.name.startsWith('tun_'));
+const connectionFields: readonly KeyField[] = keyFieldList.filter((field) => field.name.startsWith('ct_'));
+
+function zero(key: FlowKey, fields: readonly KeyField[]): void {
+  for (const field of fields) key.at(field).fill(0);
+}
+
+function copy(from: FlowKey, to: FlowKey, fields: readonly KeyField[]): void {
+  for (const field of fields) to.at(field).set(from.at(field));
+}
+
+/** Sends the packet as it is now out by a port. The flow is afterwards what it was before. */
+export function composeOutput(ctx: XlateContext, ofport: OfPort): void {
+  const port = ctx.bridge.ports.get(ofport);
+  if (!port) {
+    ctx.report('warning', 'Nonexistent output port');
+    ctx.noteDrop('output_no_port');
+    return;
+  }
+  if (!mayLeave(ctx, port)) return;
+  if (port.kind === 'patch') {
+    outputPatch(ctx, port);
+    return;
+  }
+  if (port.kind === 'tunnel') {
+    outputTunnel(ctx, port);
+    return;
+  }
+  if (port.dpPort === null) return;
+  commit(ctx);
+  const tunnelPort = terminateTunnel(ctx, port);
+  if (tunnelPort !== null) ctx.actions.push({ type: 'tnl_pop', port: tunnelPort });
+  else ctx.actions.push({ type: 'output', port: port.dpPort });
+}
+
+function mayLeave(ctx: XlateContext, port: PortPicture): boolean {
+  if (ctx.inPort?.bundle.protected && port.bundle.protected) {
+    ctx.report('warning', 'Flow is between protected ports, skipping output.');
+    ctx.noteDrop('no_output');
+    return false;
+  }
+  if (port.forwards) return true;
+  ctx.report('warning', 'STP not in forwarding state, skipping output');
+  ctx.noteDrop('output_down');
+  return false;
+}
+
+/** The port at the other end of a patch, when both ends name each other. */
+function patchPeer(ctx: XlateContext, port: PortPicture): PortPicture | null {
+  if (!port.peer) return null;
+  const other = ctx.picture.bridges.get(port.peer.bridge)?.portsByName.get(port.peer.port);
+  return other?.peer?.bridge === port.bridge && other.peer.port === port.name ? other : null;
+}
+
+function outputPatch(ctx: XlateContext, port: PortPicture): void {
+  const peer = patchPeer(ctx, port);
+  if (peer) enterBridge(ctx, port, peer);
+  else ctx.noteDrop('output_no_port');
+}
+
+function outputTunnel(ctx: XlateContext, port: PortPicture): void {
+  const saved = ctx.flow.clone();
+  if (tunnelSend(ctx, port)) {
+    ctx.report('detail', 'output to native tunnel');
+    commit(ctx);
+    nativeTunnelOutput(ctx, port, (underlay) => enterBridge(ctx, null, underlay));
+  }
+  ctx.flow.bytes.set(saved.bytes);
+}
+
+/**
+ * Goes on in another bridge as a packet that comes in there. Its tables see the packet without tunnel and connection
+ * metadata; its errors stay there, and what it changed of the packet is undone.
+ * @param from the patch port that the packet left by; null when a tunnel pushed it out
+ */
+function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPicture): void {
+  const bridge = ctx.picture.bridges.get(to.bridge);
+  if (!bridge) return;
+  const outerBridge = ctx.bridge;
+  const outerFlow = ctx.flow.clone();
+  const outerWildcards = ctx.wildcards.clone();
+  ctx.flow.set(KEY.in_port, to.ofport);
+  for (const fields of [tunnelFields, connectionFields]) zero(ctx.flow, fields);
+  zero(ctx.wildcards, tunnelFields);
+  ctx.bridge = bridge;
+  ctx.within('bridge', `bridge("${bridge.name}")`, () => receiveInBridge(ctx, to));
+  ctx.bridge = outerBridge;
+  ctx.flow.bytes.set(outerFlow.bytes);
+  copy(outerWildcards, ctx.wildcards, tunnelFields);
+  ctx.error = 'none';
+  if (!from) return;
+  ctx.effects.creditPort(from.bridge, from.ofport, 'tx');
+  ctx.effects.creditPort(to.bridge, to.ofport, 'rx');
+}
+
+function receiveInBridge(ctx: XlateContext, to: PortPicture): void {
+  const base = ctx.base.clone();
+  const { actions } = ctx;
+  const count = actions.length;
+  ctx.enterTable(ctx, 0);
+  if (to.forwards) return;
+  // The tables may learn from the packet, but it goes nowhere
+  actions.length = count;
+  ctx.base.bytes.set(base.bytes);
+  ctx.noteDrop('output_down');
+}

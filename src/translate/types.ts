@@ -1,0 +1,248 @@
+/**
+ * What translation sees: an immutable picture of the bridges, and a port for everything it would do to the world.
+ *
+ * Terms. *SwitchPicture*: everything at one moment, with a generation. *Bundle*: what the database calls a Port: VLAN
+ * settings and one or more interfaces. *Port*: an interface of a bridge with an OpenFlow number. *OpenFlow port* and
+ * *datapath port* are different numbers: a patch port has no datapath port, all tunnels of a kind share one.
+ * A picture is never changed; the tables that learn (MAC, neighbours) are seen through read-only faces.
+ */
+import type { FlowKey, FlowMask, Match } from '../flow/key.ts';
+import type { DpAction, DpPort } from '../flow/odp/action.ts';
+import type { DropReasonName } from '../gen/tables.ts';
+import type { Micros } from '../lib/clock.ts';
+import type { MacObservation } from '../protocol/mac-learning.ts';
+
+export type { MacObservation } from '../protocol/mac-learning.ts';
+
+/** A number of a bridge's ports as OpenFlow knows it, 1 to 0xfeff, or OFPP_LOCAL. */
+export type OfPort = number & { readonly __brand?: 'OpenFlow port' };
+
+/** The bridge's own port (OpenFlow 1.0 §5.2.1). */
+export const OFPP_LOCAL: OfPort = 0xfffe;
+/** No port: a packet that the control side made. */
+export const OFPP_NONE: OfPort = 0xffff;
+/** The controller: where packet-outs come from. */
+export const OFPP_CONTROLLER: OfPort = 0xfffd;
+
+export type VlanMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel';
+export type PriorityTags = 'never' | 'if-nonzero' | 'always';
+
+/** VLAN settings of a bundle, as the columns of the database's Port table. */
+export interface VlanConfig {
+  readonly mode: VlanMode;
+  /** 0 to 4095: access VLAN, native VLAN or service VLAN; 0 in trunk mode. */
+  readonly tag: number;
+  /** VLANs carried; null for all of them. */
+  readonly trunks: ReadonlySet<number> | null;
+  /** dot1q-tunnel: customer VLANs admitted; null for all of them. */
+  readonly cvlans: ReadonlySet<number> | null;
+  /** dot1q-tunnel: TPID of the service tag. */
+  readonly qinqEthertype: 0x8100 | 0x88a8;
+  readonly priorityTags: PriorityTags;
+}
+
+/** A tunnel port's settings: the options column of the database's Interface table. Addresses have 4 or 16 bytes. */
+export interface TunnelConfig {
+  readonly type: 'vxlan' | 'geneve' | 'gre';
+  /** 'flow': any remote end; the packet's tunnel metadata says which. */
+  readonly remoteIp: Uint8Array | 'flow';
+  /** null: any of this machine's addresses; 'flow': the packet's tunnel metadata says which. */
+  readonly localIp: Uint8Array | 'flow' | null;
+  /** Key that packets must carry and are given; null for none; 'flow': the packet's tunnel metadata says which. */
+  readonly inKey: bigint | 'flow' | null;
+  readonly outKey: bigint | 'flow' | null;
+  /** UDP destination port; 0 for GRE. */
+  readonly dstPort: number;
+  /** Outer TOS; 'inherit' copies the inner one. */
+  readonly tos: number | 'inherit';
+  /** Outer TTL; 'inherit' copies the inner one. */
+  readonly ttl: number | 'inherit';
+  readonly dontFragment: boolean;
+  readonly csum: boolean;
+}
+
+/** The other end of a patch port. */
+export interface PatchPeer {
+  readonly bridge: string;
+  readonly port: string;
+}
+
+export type PortKind = 'device' | 'local' | 'patch' | 'tunnel';
+
+/** An interface of a bridge. */
+export interface PortPicture {
+  readonly name: string;
+  readonly bridge: string;
+  readonly kind: PortKind;
+  readonly ofport: OfPort;
+  /** null for a patch port; shared by the tunnels of one type and destination port. */
+  readonly dpPort: DpPort | null;
+  /** Six bytes. */
+  readonly mac: Uint8Array;
+  /** False when nothing may leave or come in here: spanning tree, or the device is down. */
+  readonly forwards: boolean;
+  readonly peer: PatchPeer | null;
+  readonly tunnel: TunnelConfig | null;
+  readonly bundle: BundlePicture;
+}
+
+/** A port of the database's Port table. Members are one interface now, several with bonding. */
+export interface BundlePicture {
+  readonly name: string;
+  readonly bridge: string;
+  readonly vlan: VlanConfig;
+  /** Protected ports do not talk to each other. */
+  readonly protected: boolean;
+  readonly ports: readonly PortPicture[];
+}
+
+/** What NORMAL asks the MAC table. */
+interface MacTableView {
+  /** The port that the address was learned on, by bundle name; null when it is not known. */
+  lookup(mac: Uint8Array, vlan: number, now: Micros): string | null;
+}
+
+/** An OpenFlow action, as translation wants it. One file each in translate/action. */
+export type XlateAction = { readonly type: 'normal' };
+
+/** A rule that a packet hit. */
+export interface RuleView {
+  readonly priority: number;
+  /** Its match as ovs-ofctl prints it; empty when it takes every packet. */
+  readonly match: string;
+  readonly actions: readonly XlateAction[];
+}
+
+/** The flow tables of a bridge. */
+export interface PipelineView {
+  /** The rule that takes the flow; what decided it is added to the wildcards. Null when the table misses. */
+  lookup(tableId: number, flow: FlowKey, wildcards: FlowMask): RuleView | null;
+}
+
+export interface BridgePicture {
+  readonly name: string;
+  /** Six bytes: MAC of the local port. */
+  readonly mac: Uint8Array;
+  /** Forward frames to 01:80:c2:00:00:0x too. */
+  readonly forwardBpdu: boolean;
+  readonly ports: ReadonlyMap<OfPort, PortPicture>;
+  readonly portsByName: ReadonlyMap<string, PortPicture>;
+  /** In the order in which floods visit them. */
+  readonly bundles: readonly BundlePicture[];
+  readonly macs: MacTableView;
+  readonly pipeline: PipelineView;
+}
+
+/** How to reach an address: a row of the routing table that applies to it. */
+interface RouteHop {
+  /** Bridge (its local port) by which packets leave. */
+  readonly device: string;
+  /** Next hop; null when the destination is on the link itself. */
+  readonly gateway: Uint8Array | null;
+  /** Address of this machine to send from. */
+  readonly source: Uint8Array;
+}
+
+interface RouteView {
+  lookup(destination: Uint8Array): RouteHop | null;
+}
+
+interface NeighborView {
+  /** MAC of a neighbour on a bridge; null when it is not resolved. */
+  lookup(bridge: string, address: Uint8Array, now: Micros): Uint8Array | null;
+}
+
+/** A tunnel's receiving end: packets to one of our addresses that are for tunnels of this kind (ovs: tnl/ports/show). */
+export interface TunnelEndpoint {
+  readonly type: 'vxlan' | 'geneve' | 'gre';
+  /** UDP destination port; 0 for GRE. */
+  readonly dstPort: number;
+  readonly dpPort: DpPort;
+}
+
+/** An address of this machine that tunnels may end at. */
+export interface LocalAddress {
+  readonly bridge: string;
+  /** 4 or 16 bytes. */
+  readonly address: Uint8Array;
+  readonly mac: Uint8Array;
+}
+
+export interface SwitchPicture {
+  /** Changes with every new picture. */
+  readonly generation: number;
+  readonly bridges: ReadonlyMap<string, BridgePicture>;
+  /** Ports but tunnels and patches, by datapath port. */
+  readonly portsByDpPort: ReadonlyMap<DpPort, PortPicture>;
+  readonly tunnelPorts: readonly PortPicture[];
+  readonly endpoints: readonly TunnelEndpoint[];
+  readonly localAddresses: readonly LocalAddress[];
+  readonly routes: RouteView;
+  readonly neighbors: NeighborView;
+}
+
+/**
+ * What translation does to the world besides its answer. Three implementations: apply (upcalls), record (the revalidator
+ * repeats them with a flow's statistics) and none (trace without side effects).
+ */
+export interface Effects {
+  /** Returns true when that is news: the trace tells it then. */
+  learnMac(bridge: string, entry: MacObservation): boolean;
+  /** An ARP or neighbour discovery packet went by: it may resolve a tunnel's next hop. */
+  learnNeighbor(bridge: string, address: Uint8Array, mac: Uint8Array): void;
+  /** A tunnel's next hop is in use: keep it. */
+  refreshNeighbor(bridge: string, address: Uint8Array): void;
+  /** A tunnel's next hop has no MAC: ask for it. */
+  requestNeighbor(bridge: string, address: Uint8Array, source: Uint8Array): void;
+  /** Packets that went through ports which the datapath does not count: patch ports and tunnels. */
+  creditPort(bridge: string, ofport: OfPort, direction: 'rx' | 'tx'): void;
+}
+
+export type TraceKind = 'bridge' | 'table' | 'action' | 'detail' | 'warning' | 'error';
+
+/** A line of what happened, and what happened below it. */
+export interface TraceNode {
+  readonly kind: TraceKind;
+  readonly text: string;
+  readonly children: TraceNode[];
+}
+
+export interface XlateIn {
+  readonly picture: SwitchPicture;
+  /** Whole key of the packet as the datapath has it: in_port is a datapath port. */
+  readonly key: FlowKey;
+  /** Where the packet comes in, when the key's in_port does not say it: patch ports and OFPP_NONE in traces. */
+  readonly ingress?: { readonly bridge: string; readonly ofport: OfPort };
+  /** The packet itself; null when only its key is known. */
+  readonly frame: Uint8Array | null;
+  readonly now: Micros;
+  readonly effects: Effects;
+  /** Roots of the trace are added to this list when it is given. */
+  readonly trace?: TraceNode[];
+}
+
+/** Why translation itself gave up. */
+export type XlateError = 'none' | 'recursion' | 'resubmits' | 'in_port_invalid' | 'tunnel_no_config';
+
+export interface XlateOut {
+  /**
+   * What the datapath is to match on: the key under the wildcards and a little more. The wildcards cannot say that a VLAN
+   * tag must be absent, nor that a tag with VLAN 0 must have a priority; the datapath needs both.
+   */
+  readonly match: Match;
+  /** What was looked at, as Open vSwitch counts it; in_port stands for the datapath's. */
+  readonly wildcards: FlowMask;
+  /** Empty for a drop. */
+  readonly actions: readonly DpAction[];
+  /** Why nothing goes out; 'none' when something does. */
+  readonly drop: DropReasonName;
+  /** False when the answer holds for this packet only: a tunnel's next hop is being asked for. */
+  readonly installable: boolean;
+  /** OpenFlow port that the packet came in by; null when no bridge takes it. */
+  readonly inPort: OfPort | null;
+  /** The flow as it was when translation ended; in_port is an OpenFlow port. */
+  readonly finalFlow: FlowKey;
+  /** null when no bridge takes the packet. */
+  readonly bridge: string | null;
+  readonly error: XlateError;
+}

@@ -1,0 +1,156 @@
+/**
+ * VLANs of a packet inside a bridge. A bundle translates the tags of a packet that comes in to what the bridge works
+ * with (the first entry is the VLAN that MAC learning and flooding go by), and back when it goes out.
+ */
+import type { FlowKey } from '../flow/key.ts';
+import { VLAN_CFI, VLAN_TAGS } from './tags.ts';
+import type { BundlePicture, PriorityTags, VlanConfig } from './types.ts';
+
+const VID = 0x0fff;
+export const PCP = 0xe000;
+const TPID_8021Q = 0x8100;
+const TPID_8021AD = 0x88a8;
+
+export const isVlanType = (ethType: number): boolean => ethType === TPID_8021Q || ethType === TPID_8021AD;
+
+/** One tag; all zero when it is not there. The priority stands in the upper three of its sixteen bits. */
+interface Tag {
+  readonly tpid: number;
+  readonly vid: number;
+  readonly pcp: number;
+}
+
+/** The tags of a packet, outermost first; always VLAN_TAGS of them. */
+export type PacketVlans = readonly Tag[];
+
+const NO_TAG: Tag = { tpid: 0, vid: 0, pcp: 0 };
+const sized = (...tags: Tag[]): PacketVlans => Array.from(VLAN_TAGS, (_, i) => tags[i] ?? NO_TAG);
+
+/** The tags that a key has. */
+export function extractVlans(flow: FlowKey): PacketVlans {
+  const tags: Tag[] = [];
+  for (const { tpid: tpidField, tci: tciField } of VLAN_TAGS) {
+    const tpid = flow.get(tpidField);
+    const tci = flow.get(tciField);
+    if (!isVlanType(tpid) || (tci & VLAN_CFI) === 0) break;
+    tags.push({ tpid, vid: tci & VID, pcp: tci & PCP });
+  }
+  return sized(...tags);
+}
+
+/** Writes tags to a key. A tag without VLAN and priority is left out, unless the port wants priority tags always. */
+export function putVlans(flow: FlowKey, vlans: PacketVlans, priorityTags: PriorityTags): void {
+  VLAN_TAGS.forEach(({ tpid: tpidField, tci: tciField }, i) => {
+    const { tpid, vid, pcp } = vlans[i]!;
+    const bits = vid | pcp;
+    const isPresent = bits !== 0 || (priorityTags === 'always' && tpid !== 0);
+    if (isPresent) flow.set(tpidField, tpid === 0 ? TPID_8021Q : tpid);
+    flow.set(tciField, isPresent ? bits | VLAN_CFI : 0);
+  });
+}
+
+export const withPriority = (vlans: PacketVlans, pcp: number): PacketVlans =>
+  sized({ ...vlans[0]!, pcp }, ...vlans.slice(1));
+
+/** Tags of a packet that came in by a bundle → its VLANs inside the bridge. */
+export function inputVlans(config: VlanConfig, vlans: PacketVlans): PacketVlans {
+  const outer = vlans[0]!;
+  const tagged: Tag = { tpid: outer.tpid === 0 ? TPID_8021Q : outer.tpid, vid: config.tag, pcp: outer.pcp };
+  switch (config.mode) {
+    case 'access':
+      return sized(tagged);
+    case 'trunk':
+      return vlans;
+    case 'native-tagged':
+    case 'native-untagged':
+      return outer.vid === 0 ? sized(tagged, ...vlans.slice(1)) : vlans;
+    case 'dot1q-tunnel':
+      return sized({ tpid: config.qinqEthertype, vid: config.tag, pcp: 0 }, ...vlans.slice(0, -1));
+  }
+}
+
+/** A packet's VLANs inside the bridge → the tags with which it leaves by a bundle. */
+export function outputVlans(config: VlanConfig, vlans: PacketVlans): PacketVlans {
+  const popped = sized(...vlans.slice(1));
+  switch (config.mode) {
+    case 'access':
+      return sized();
+    case 'trunk':
+    case 'native-tagged':
+      return vlans;
+    case 'native-untagged':
+      return vlans[0]!.vid === config.tag ? popped : vlans;
+    case 'dot1q-tunnel':
+      return popped;
+  }
+}
+
+const carries = (config: VlanConfig, vid: number): boolean => config.trunks === null || config.trunks.has(vid);
+const admitsCustomer = (config: VlanConfig, vid: number): boolean => config.cvlans === null || config.cvlans.has(vid);
+
+/** Whether packets of these VLANs may leave by a bundle. */
+export function includesVlan({ vlan }: BundlePicture, vlans: PacketVlans): boolean {
+  const [outer, inner] = [vlans[0]!.vid, vlans[1]!.vid];
+  switch (vlan.mode) {
+    case 'access':
+      return outer === vlan.tag && inner === 0;
+    case 'dot1q-tunnel':
+      return outer === vlan.tag && admitsCustomer(vlan, inner);
+    default:
+      return carries(vlan, outer);
+  }
+}
+
+/** Why a packet with this VLAN may not come in by a bundle; null when it may. */
+export function refusal(
+  bundle: BundlePicture,
+  vid: number,
+): { readonly reason: 'vlan_tagged_access' | 'vlan_not_member'; readonly text: string } | null {
+  const { name, vlan } = bundle;
+  switch (vlan.mode) {
+    case 'access':
+      if (vid === 0) return null;
+      return {
+        reason: 'vlan_tagged_access',
+        text: `dropping VLAN ${vid} tagged packet received on port ${name} configured as VLAN ${vlan.tag} access port`,
+      };
+    case 'dot1q-tunnel':
+      if (admitsCustomer(vlan, vid)) return null;
+      return {
+        reason: 'vlan_not_member',
+        text: `dropping VLAN ${vid} packet received on dot1q-tunnel port ${name} that excludes this VLAN`,
+      };
+    default:
+      // A port always carries its native VLAN
+      if (vid === 0 && vlan.mode !== 'trunk') return null;
+      if (carries(vlan, vid)) return null;
+      return {
+        reason: 'vlan_not_member',
+        text: `dropping VLAN ${vid} packet received on port ${name} not configured for trunking VLAN ${vid}`,
+      };
+  }
+}
+
+/**
+ * Settings as they take effect: an access port has no trunks, a native VLAN is always carried, and VLAN 0 then never is.
+ */
+export function effectiveVlan(config: Partial<VlanConfig>): VlanConfig {
+  const mode = config.mode ?? (config.tag === undefined ? 'trunk' : 'access');
+  const tag = mode === 'trunk' ? 0 : (config.tag ?? 0);
+  return {
+    mode,
+    tag,
+    trunks: mode === 'access' || mode === 'dot1q-tunnel' ? null : effectiveTrunks(mode, tag, config.trunks ?? null),
+    cvlans: mode === 'dot1q-tunnel' ? (config.cvlans ?? null) : null,
+    qinqEthertype: config.qinqEthertype ?? TPID_8021AD,
+    priorityTags: config.priorityTags ?? 'never',
+  };
+}
+
+function effectiveTrunks(mode: string, tag: number, trunks: ReadonlySet<number> | null): ReadonlySet<number> | null {
+  if (mode === 'trunk' || tag === 0) return trunks;
+  const all = trunks ?? new Set(Array.from({ length: 4096 }, (_, vid) => vid));
+  const carried = new Set(all).add(tag);
+  carried.delete(0);
+  return carried;
+}

@@ -1,0 +1,25 @@
+/**
+ * Upcalls: what happens when the datapath does not know what to do with a frame, and how it comes to know.
+ *
+ * What. The handler takes misses in batches, translates them, installs megaflows and sends the held frames on. The
+ * revalidator keeps the installed megaflows true and their statistics credited.
+ *
+ * Terms. *ukey*: what the control side remembers of a megaflow. *Credit*: to do for the packets of a megaflow what
+ * translation did for the first of them: keep the source address fresh, count a patch port's packets.
+ *
+ * Invariants. Every upcall is answered. A megaflow that is not idle and not stale stays. The order of events decides
+ * everything: no clock and no chance is asked.
+ *
+ * Not supported: frames sent up by actions (controllers, sampling), a flow limit that follows the revalidator's speed.
+ */
+export { UpcallHandler } from './handler.ts';
+export { Revalidator } from './revalidator.ts';
+export {
+  type Credit,
+  newUpcallCounters,
+  type UpcallCounters,
+  type UpcallDatapath,
+  type UpcallOptions,
+  upcallDefaults,
+} from './types.ts';
+export { UkeyTable } from './ukey.ts';

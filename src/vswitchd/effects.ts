@@ -1,0 +1,51 @@
+/** What translation does to the switch when it is meant. */
+import type { SwitchState } from '../ofproto/index.ts';
+import type { Effects, OfPort } from '../translate/types.ts';
+import type { Credit } from '../upcall/index.ts';
+
+export interface TrafficCount {
+  rxPackets: number;
+  rxBytes: number;
+  txPackets: number;
+  txBytes: number;
+}
+
+/** Packets of ports that the datapath does not count: patch ports and tunnels. By bridge, then OpenFlow port. */
+export class TrafficCounts {
+  readonly #counts = new Map<string, Map<OfPort, TrafficCount>>();
+
+  of(bridge: string, ofport: OfPort): TrafficCount {
+    let ports = this.#counts.get(bridge);
+    if (!ports) this.#counts.set(bridge, (ports = new Map()));
+    let count = ports.get(ofport);
+    if (!count) ports.set(ofport, (count = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }));
+    return count;
+  }
+
+  forget(bridge: string, ofport?: OfPort): void {
+    if (ofport === undefined) this.#counts.delete(bridge);
+    else this.#counts.get(bridge)?.delete(ofport);
+  }
+}
+
+/** Effects of so many packets at a time, on the switch itself. */
+export function applyEffects(state: SwitchState, traffic: TrafficCounts, { now, packets, bytes }: Credit): Effects {
+  return {
+    learnMac: (bridge, entry) => state.bridges.get(bridge)?.macs.learn(entry, now) ?? false,
+    learnNeighbor: (bridge, address, mac) => state.neighbors.learn(bridge, address, mac, now),
+    refreshNeighbor: (bridge, address) => state.neighbors.refresh(bridge, address, now),
+    requestNeighbor: (bridge, address, source) => state.neighbors.request({ bridge, address, source }, now),
+    creditPort(bridge, ofport, direction) {
+      // A flow can outlive the port that it went through by some turns
+      if (!state.bridges.has(bridge)) return;
+      const count = traffic.of(bridge, ofport);
+      if (direction === 'rx') {
+        count.rxPackets += packets;
+        count.rxBytes += bytes;
+      } else {
+        count.txPackets += packets;
+        count.txBytes += bytes;
+      }
+    },
+  };
+}
