@@ -137,8 +137,7 @@ function receiveBurst(w: usize, port: usize, number: u32, limit: u32): u32 {
 }
 
 /** Makes a descriptor's frame a Packet; false when it cannot be one (counted, chunk and slot given back). */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function takeDescriptor(w: usize, port: usize, number: u32, base: usize, entry: usize, p: usize): bool {
   const data = base + <usize>load<u32>(entry);
   const size = load<u32>(entry, 8);
@@ -266,8 +265,7 @@ function groupByFlow(w: usize, list: usize, count: u32, groups: usize): u32 {
 }
 
 /** Adds a group to its megaflow's statistics and takes the mark off. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function creditGroup(w: usize, group: usize): void {
   const flow = <usize>load<u32>(group, GROUP_FLOW);
   store<u32>(flow, 0, FLOW_BATCH);
@@ -275,8 +273,7 @@ function creditGroup(w: usize, group: usize): void {
 }
 
 /** Adds packets to a megaflow's statistics. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function creditFlow(w: usize, flow: usize, packets: u32, bytes: u64, tcpFlags: u32): void {
   store<u64>(flow, load<u64>(flow, FLOW_PACKETS) + <u64>packets, FLOW_PACKETS);
   store<u64>(flow, load<u64>(flow, FLOW_BYTES) + bytes, FLOW_BYTES);

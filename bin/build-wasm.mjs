@@ -17,7 +17,9 @@ const variants = [
   { name: 'kernels', target: 'release', shared: false, entry: 'assembly/kernels.ts' },
 ];
 
-const sources = ['assembly/**/*.ts', 'src/gen/*.ts', 'asconfig.json'].flatMap((glob) => globSync(glob, { cwd: root }));
+const sources = ['assembly/**/*.ts', 'src/gen/*.ts', 'asconfig.json', 'bin/asc-inline.mjs'].flatMap((glob) =>
+  globSync(glob, { cwd: root }),
+);
 const newest = Math.max(...sources.map((file) => statSync(join(root, file)).mtimeMs));
 
 mkdirSync(join(root, 'build'), { recursive: true });
@@ -27,7 +29,18 @@ for (const { name, target, shared, entry = 'assembly/index.ts' } of variants) {
   const path = join(root, out);
   if (process.argv.includes('--if-stale') && existsSync(path) && statSync(path).mtimeMs >= newest) continue;
   process.stderr.write(`weft: building ${out} …\n`);
-  const args = [asc, entry, '--config', 'asconfig.json', '--target', target, '--outFile', out];
+  const args = [
+    asc,
+    entry,
+    '--config',
+    'asconfig.json',
+    '--target',
+    target,
+    '--transform',
+    './bin/asc-inline.mjs',
+    '--outFile',
+    out,
+  ];
   if (target === 'release') args.push('--textFile', out.replace('.wasm', '.wat'));
   if (shared) args.push('--sharedMemory');
   const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });

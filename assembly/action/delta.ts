@@ -12,34 +12,27 @@ const PROTO_TCP: u32 = 6;
 const PROTO_UDP: u32 = 17;
 const PROTO_ICMPV6: u32 = 58;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function delta16(old: u32, now: u32): u32 {
   return (~old & 0xffff) + (now & 0xffff);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function delta32(old: u32, now: u32): u32 {
   return delta16(old, now) + (~old >>> 16) + (now >>> 16);
 }
 
 /** Of sixteen bytes. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function delta128(old: v128, now: v128): u32 {
   const sum = i32x4.add(i32x4.extadd_pairwise_i16x8_u(v128.not(old)), i32x4.extadd_pairwise_i16x8_u(now));
   return (
-    i32x4.extract_lane(sum, 0) +
-    i32x4.extract_lane(sum, 1) +
-    i32x4.extract_lane(sum, 2) +
-    i32x4.extract_lane(sum, 3)
+    i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1) + i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3)
   );
 }
 
 /** Applies a delta to the checksum at `at`; returns the new one. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function applyDelta(at: usize, delta: u32): u32 {
   const checksum = finishSum((<u32>load<u16>(at) ^ 0xffff) + delta);
   store<u16>(at, <u16>checksum);
@@ -47,8 +40,7 @@ export function applyDelta(at: usize, delta: u32): u32 {
 }
 
 /** For UDP: no checksum (0) stays none, and a checksum never becomes none by accident (RFC 768). */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function applyUdpDelta(at: usize, delta: u32): void {
   if (load<u16>(at) == 0) return;
   if (applyDelta(at, delta) == 0) store<u16>(at, 0xffff);

@@ -21,58 +21,50 @@ import {
 import { copyPacket, dropPacket } from '../layout/packets';
 import { listGet, listSet } from '../layout/worker';
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function dataOf(p: usize): usize {
   return <usize>load<u32>(p, PACKET_DATA);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function sizeOf(p: usize): u32 {
   return load<u32>(p, PACKET_SIZE);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function swap16(value: u32): u32 {
   return ((value << 8) | ((value >>> 8) & 0xff)) & 0xffff;
 }
 
 /** value under mask, old elsewhere. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function masked(old: u32, value: u32, mask: u32): u32 {
   return (old & ~mask) | (value & mask);
 }
 
 /** True when the network header starts inside the frame and `bytes` of it are there. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function hasL3(p: usize, bytes: u32): bool {
   // an offset of NONE_U16 is beyond every frame
   return <u32>load<u16>(p, PACKET_L3_OFFSET) + bytes <= sizeOf(p);
 }
 
 /** Bytes from the transport header to the end of the IP datagram; 0 without a transport header. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function l4Size(p: usize): u32 {
   const start = <u32>load<u16>(p, PACKET_L4_OFFSET) + <u32>load<u16>(p, PACKET_L2_PAD);
   const size = sizeOf(p);
   return start < size ? size - start : 0;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function shiftOffset(field: usize, by: i32): void {
   const offset = <u32>load<u16>(field);
   if (offset != NONE_U16) store<u16>(field, <u16>(<i32>offset + by));
 }
 
 /** Moves the first byte of the frame by -by: positive makes room in front, negative takes bytes off. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function moveStart(p: usize, by: i32): void {
   store<u32>(p, <u32>(<i32>load<u32>(p, PACKET_DATA) - by), PACKET_DATA);
   store<u32>(p, <u32>(<i32>load<u32>(p, PACKET_SIZE) + by), PACKET_SIZE);
@@ -83,8 +75,7 @@ function moveStart(p: usize, by: i32): void {
 }
 
 /** True when a header of so many bytes fits in front of the frame. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function hasHeadroom(p: usize, bytes: u32): bool {
   return load<u32>(p, PACKET_DATA) - load<u32>(p, PACKET_CHUNK) >= bytes;
 }
@@ -110,8 +101,7 @@ export function resizeUnparsed(p: usize, by: i32): void {
   resetOffsets(p);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function resetOffsets(p: usize): void {
   // l2_pad 0, l25, l3 and l4 none
   store<u64>(p, 0xffffffffffff0000, PACKET_L2_PAD);
@@ -120,7 +110,7 @@ export function resetOffsets(p: usize): void {
 /** Keeps key_map true to a block of the key slot that was written. */
 export function noteBlock(p: usize, block: u32): void {
   const key = <usize>load<u32>(p, PACKET_KEY);
-  const bit = <u64>1 << (<u64>block);
+  const bit = (<u64>1) << (<u64>block);
   const map = load<u64>(p, PACKET_KEY_MAP) & ~bit;
   const any = v128.any_true(v128.load(key + ((<usize>block) << 4)));
   store<u64>(p, any ? map | bit : map, PACKET_KEY_MAP);
@@ -146,8 +136,7 @@ export function copyList(w: usize, list: usize, count: u32, out: usize): u32 {
 }
 
 /** Carries out what trunc asked for. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function applyCut(p: usize): void {
   const cut = load<u32>(p, PACKET_CUT_SIZE);
   if (cut == NONE_U32) return;
@@ -156,8 +145,7 @@ export function applyCut(p: usize): void {
 }
 
 /** Bytes that an output would send. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function sendSize(p: usize): u32 {
   return min<u32>(sizeOf(p), load<u32>(p, PACKET_CUT_SIZE));
 }

@@ -35,8 +35,8 @@ import { masked, noteBlock } from './frame';
 
 const ALGORITHM_SYMMETRIC: u32 = 1;
 /** The sixteen blocks of options and the four before them. */
-const TUNNEL_BLOCKS: u64 = <u64>0xfffff << (<u64>BLOCK_TUN);
-const CT_BLOCKS: u64 = <u64>0xf << (<u64>BLOCK_CT);
+const TUNNEL_BLOCKS: u64 = (<u64>0xfffff) << (<u64>BLOCK_TUN);
+const CT_BLOCKS: u64 = (<u64>0xf) << (<u64>BLOCK_CT);
 
 /** @param field KEY_SKB_PRIORITY or KEY_PKT_MARK; both records look the same */
 export function setMeta(list: usize, count: u32, at: usize, field: usize): void {
@@ -101,10 +101,9 @@ export function hashPackets(list: usize, count: u32, at: usize): void {
 }
 
 /** A 64-bit multiplication whose halves are folded. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function mixBasis(hash: u32, basis: u32): u32 {
-  const product = (<u64>(hash ^ basis)) * ((<u64>0x9e3779b9 << 32) | 0x7f4a7c15);
+  const product = <u64>(hash ^ basis) * (((<u64>0x9e3779b9) << 32) | 0x7f4a7c15);
   return <u32>(product ^ (product >>> 32));
 }
 

@@ -44,20 +44,17 @@ import { sizeOf } from './frame';
 const TOKENS_PER_UNIT: f64 = 1000;
 const MICROSECONDS_PER_MILLISECOND: f64 = 1000;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function bandAt(meter: usize, index: u32): usize {
   return meter + METER_BANDS + <usize>index * METER_BAND_SIZEOF;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function bandCount(meter: usize): u32 {
   return min<u32>(load<u32>(meter, METER_BAND_COUNT), METER_BANDS_MAX);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function count64(at: usize, n: u64): void {
   store<u64>(at, load<u64>(at) + n);
 }

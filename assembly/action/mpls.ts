@@ -6,12 +6,7 @@ import {
   ACT_SET_MPLS_LSE,
   ACT_SET_MPLS_LSE_MASK,
 } from '../../src/gen/actions';
-import {
-  NONE_U16,
-  PACKET_L3_OFFSET,
-  PACKET_L25_OFFSET,
-  PACKET_PACKET_TYPE,
-} from '../../src/gen/layout';
+import { NONE_U16, PACKET_L3_OFFSET, PACKET_L25_OFFSET, PACKET_PACKET_TYPE } from '../../src/gen/layout';
 import { listGet, listSet } from '../layout/worker';
 import { dataOf, dropUnfit, hasHeadroom, masked, resizeL25, sizeOf } from './frame';
 
@@ -21,8 +16,7 @@ const TPID_8021Q_LE: u32 = 0x0081;
 const TPID_8021AD_LE: u32 = 0xa888;
 
 /** True when the packet has a label stack with at least one whole entry. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function hasLabel(p: usize): bool {
   return <u32>load<u16>(p, PACKET_L25_OFFSET) + 4 <= sizeOf(p);
 }

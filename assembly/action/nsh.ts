@@ -45,8 +45,7 @@ function packetTypeOf(protocol: u32): u32 {
 }
 
 /** Base header word 0 in host order: version 0 (2), O and U flags (2), TTL (6), length in words (6). */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function baseWord(flags: u32, ttl: u32, words: u32): u32 {
   return ((flags & 3) << 12) | ((ttl & 0x3f) << 6) | (words & 0x3f);
 }
@@ -114,7 +113,11 @@ export function setNsh(w: usize, list: usize, count: u32, at: usize): u32 {
     }
     listSet(list, kept++, p);
     store<u16>(nsh, <u16>swap16(masked(swap16(load<u16>(nsh)), value, mask)));
-    store<u32>(nsh, masked(load<u32>(nsh, 4), load<u32>(at, ACT_SET_NSH_PATH), load<u32>(at, ACT_SET_NSH_PATH_MASK)), 4);
+    store<u32>(
+      nsh,
+      masked(load<u32>(nsh, 4), load<u32>(at, ACT_SET_NSH_PATH), load<u32>(at, ACT_SET_NSH_PATH_MASK)),
+      4,
+    );
     if ((load<u8>(nsh, 2) & 0xf) != MD_TYPE_1 || !hasL3(p, MD1_SIZE)) continue;
     v128.store(nsh, v128.bitselect(context, v128.load(nsh, 8), contextMask), 8);
   }

@@ -25,14 +25,12 @@ const SPA: usize = 14;
 const THA: usize = 18;
 const TPA: usize = 24;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function set32(place: usize, value: usize, mask: usize): void {
   store<u32>(place, masked(load<u32>(place), load<u32>(value), load<u32>(mask)));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function set16(place: usize, value: usize, mask: usize): void {
   store<u16>(place, <u16>masked(load<u16>(place), load<u16>(value), load<u16>(mask)));
 }

@@ -23,8 +23,7 @@ const SRC: usize = 12;
 const DST: usize = 16;
 
 /** Sets an address; returns the delta, 0 when nothing changed. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function setAddress(at: usize, value: u32, mask: u32): u32 {
   const old = load<u32>(at);
   const now = masked(old, value, mask);

@@ -47,8 +47,7 @@ function transportOf(p: usize, ip: usize): u32 {
 }
 
 /** Sets an address; returns the delta, 0 when nothing changed. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function setAddress(at: usize, value: v128, mask: v128): u32 {
   const old = v128.load(at);
   const now = v128.bitselect(value, old, mask);

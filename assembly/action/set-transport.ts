@@ -19,19 +19,17 @@ const TCP_CHECKSUM: usize = 16;
 const UDP_CHECKSUM: usize = 6;
 const SCTP_CHECKSUM: usize = 8;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function l4Of(p: usize): usize {
   return dataOf(p) + <usize>load<u16>(p, PACKET_L4_OFFSET);
 }
 
 /** True when the TCP header is there with all its options (RFC 9293 §3.1). */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function hasTcp(p: usize): bool {
   const size = l4Size(p);
   if (size < TCP_HEADER_SIZE) return false;
-  const headerSize = ((<u32>load<u8>(l4Of(p), 12)) >>> 4) << 2;
+  const headerSize = (<u32>load<u8>(l4Of(p), 12) >>> 4) << 2;
   return headerSize >= TCP_HEADER_SIZE && headerSize <= size;
 }
 

@@ -157,15 +157,13 @@ function popUdp(p: usize, udp: usize, size: u32): u32 {
   return 0;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function addFlags(key: usize, flags: u32): void {
   store<u16>(key, load<u16>(key, KEY_TUN_FLAGS) | <u16>flags, KEY_TUN_FLAGS);
 }
 
 /** The upper 24 bits of a word in network order: a VNI. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function putVni(key: usize, word: u32): void {
   store<u64>(key, bswap(<u64>(bswap(word) >>> 8)), KEY_TUN_ID);
 }

@@ -27,7 +27,7 @@ export function initActionLists(w: usize): bool {
   const log2 = min(max(wanted, HEADS_LOG2_MIN), HEADS_LOG2_MAX);
   const table = allocRegion(w, log2 + HEAD_SIZE_LOG2);
   store<u32>(w, <u32>table, WORKER_ACTION_TABLE);
-  store<u32>(w, (<u32>1 << log2) - 1, WORKER_ACTION_MASK);
+  store<u32>(w, ((<u32>1) << log2) - 1, WORKER_ACTION_MASK);
   return table != 0;
 }
 
@@ -49,8 +49,7 @@ function equalBytes(a: usize, b: usize, size: u32): bool {
   return true;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function headOf(w: usize, hash: u32): usize {
   return <usize>load<u32>(w, WORKER_ACTION_TABLE) + ((<usize>(hash & load<u32>(w, WORKER_ACTION_MASK))) << 2);
 }

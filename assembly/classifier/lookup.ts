@@ -81,15 +81,13 @@ export function visitSubtable(subtable: usize, list: usize, count: u32): u32 {
   }
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function maskAt(subtable: usize, i: usize): v128 {
   return v128.load(subtable + (i << 4), SUBTABLE_MASKS);
 }
 
 /** Ends one packet's visit: its flow, or its place among those left. Returns the new end of those left. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function settle(subtable: usize, table: usize, mask: u32, hash: u32, p: usize, key: usize, out: usize): usize {
   if (isCandidate(table + ((<usize>(hash & mask)) << TAGS_SHIFT), hash)) {
     const flow = tableFind(subtable, hash, key);
@@ -103,8 +101,7 @@ function settle(subtable: usize, table: usize, mask: u32, hash: u32, p: usize, k
 }
 
 /** The loop of a visit over a constant number of blocks, 1 to 4. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function visit(subtable: usize, list: usize, count: u32, blocks: i32): u32 {
   const table = <usize>load<u32>(subtable, SUBTABLE_BUCKETS);
   const mask = load<u32>(subtable, SUBTABLE_BUCKET_MASK);

@@ -1,8 +1,7 @@
 /** The order of subtables: most hits first, hits halved at each sort so that the order follows the traffic. */
 import { SUBTABLE_HITS, WORKER_SUBTABLE_COUNT, WORKER_SUBTABLES } from '../../src/gen/layout';
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function hitsOf(subtable: usize): u64 {
   return load<u64>(subtable, SUBTABLE_HITS);
 }

@@ -42,15 +42,13 @@ const PLACES_MASK: u32 = (1 << 7) - 1;
 const FILL_WANTED_EIGHTHS: u64 = 35;
 const FILL_MAX_EIGHTHS: u64 = 48;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function tagOf(hash: u32): u32 {
   return hash >> 16;
 }
 
 /** Address of the pointers of group 0. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function flowsOf(table: usize, mask: u32): usize {
   return table + ((<usize>mask + 1) << FLOWS_SHIFT);
 }
@@ -85,7 +83,7 @@ function grow(w: usize, subtable: usize): bool {
   store<u32>(subtable, <u32>region, SUBTABLE_BUCKETS);
   store<u32>(subtable, oldMask * 2 + 1, SUBTABLE_BUCKET_MASK);
   store<u32>(subtable, log2 + 1, SUBTABLE_SIZE_CLASS);
-  const end = old + (<usize>1 << log2);
+  const end = old + ((<usize>1) << log2);
   for (let at = flowsOf(old, oldMask); at < end; at += 4) {
     const flow = <usize>load<u32>(at);
     if (flow != 0) tableInsert(subtable, flow, load<u32>(flow, FLOW_HASH));
@@ -131,15 +129,13 @@ export function tableRemove(subtable: usize, flow: usize, hash: u32): void {
 }
 
 /** A bit for each place of the group with this tag. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function placesOf(tags: usize, hash: u32): u32 {
   return <u32>i16x8.bitmask(i16x8.eq(v128.load(tags), i16x8.splat(<i16>tagOf(hash)))) & PLACES_MASK;
 }
 
 /** Whether the group has an entry with the hash's tag, or has overflowed: false is a miss. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function isCandidate(tags: usize, hash: u32): bool {
   const group = v128.load(tags);
   const equal = i16x8.eq(group, i16x8.splat(<i16>tagOf(hash)));
@@ -183,7 +179,7 @@ export function tableFindPacked(subtable: usize, hash: u32, packed: usize, block
 
 /** Whether two runs of blocks are equal. */
 export function equalPacked(a: usize, b: usize, blocks: u32): bool {
-  for (let i: usize = 0; i < <usize>blocks << 4; i += 16) {
+  for (let i: usize = 0; i < (<usize>blocks) << 4; i += 16) {
     if (v128.any_true(v128.xor(v128.load(a + i), v128.load(b + i)))) return false;
   }
   return true;

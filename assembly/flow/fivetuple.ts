@@ -22,15 +22,13 @@ import { finishHash, mixBlock, secret } from './hash';
 const ETH_TYPE_IPV4_LOADED: u32 = 0x0008;
 const ETH_TYPE_IPV6_LOADED: u32 = 0xdd86;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function isIp(ethType: u32): bool {
   return ethType == ETH_TYPE_IPV4_LOADED || ethType == ETH_TYPE_IPV6_LOADED;
 }
 
 /** Source and destination port in one word, 0 for a fragment. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function portsOf(key: usize): u32 {
   return load<u8>(key, KEY_NW_FRAG) == 0 ? load<u32>(key, KEY_TP_SRC) : 0;
 }
@@ -43,7 +41,7 @@ export function flowHash5(key: usize): u32 {
     const more = ((<u64>ethType) << 32) | <u64>load<u32>(key, KEY_ETH_SRC + 2);
     return finishHash(mixBlock(sums, i64x2(load<u64>(key, KEY_ETH_DST), more), secret(0)));
   }
-  const rest = (<u64>portsOf(key) << 8) | <u64>load<u8>(key, KEY_NW_PROTO);
+  const rest = ((<u64>portsOf(key)) << 8) | <u64>load<u8>(key, KEY_NW_PROTO);
   sums = mixBlock(sums, i64x2(load<u64>(key, KEY_IPV4_SRC), rest), secret(0));
   if (ethType == ETH_TYPE_IPV6_LOADED) {
     sums = mixBlock(sums, v128.load(key, KEY_IPV6_SRC), secret(1));

@@ -26,27 +26,23 @@ const PRIME_MIX: u64 = (0xc2b2ae3d << 32) | 0x27d4eb4f;
 const TTL_BLOCK: u32 = 2;
 
 /** The secret of block i; constant when i is. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function secret(i: u32): v128 {
   return i32x4.add(firstSecret(), i32x4.splat(i * STEP));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function firstSecret(): v128 {
   return i32x4(<i32>SECRET_0, <i32>SECRET_1, <i32>SECRET_2, <i32>SECRET_3);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function nextSecret(k: v128): v128 {
   return i32x4.add(k, i32x4.splat(STEP));
 }
 
 /** One block into the sums: 32-bit lane 0 times lane 2, lane 1 times lane 3, and the data, lest a zero factor hide it. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function mixBlock(sums: v128, data: v128, k: v128): v128 {
   const keyed = v128.xor(data, k);
   const product = i64x2.extmul_low_i32x4_u(keyed, v128.shuffle<i64>(keyed, keyed, 1, 0));
@@ -54,21 +50,18 @@ export function mixBlock(sums: v128, data: v128, k: v128): v128 {
 }
 
 /** The hash of two sums: the one XORed with the other's halves swapped, then multiplied and folded. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function finishHash(sums: v128): u32 {
   return fold(i64x2.extract_lane(v128.xor(sums, v128.shuffle<i32>(sums, sums, 3, 2, 1, 0)), 0));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function fold(x: u64): u32 {
   return <u32>(((x ^ (x >> 32)) * PRIME_MIX) >> 32);
 }
 
 /** 0xff in the bytes of TTL_BLOCK that hashKey counts: not TTL (byte 13), not TCP flags (14, 15). */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function ttlBlockMask(): v128 {
   return i64x2(-1, 0x000000ff_ffffffff);
 }
@@ -77,8 +70,7 @@ function ttlBlockMask(): v128 {
  * Hash of a whole key but TTL and TCP flags, which change within one connection. Blocks outside `map` must be zero.
  * @param map the key map; blocks 0 to 2 are hashed whatever it says
  */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function hashKey(key: usize, map: u64): u32 {
   let sums = mixBlock(i64x2.splat(0), v128.load(key), secret(0));
   sums = mixBlock(sums, v128.load(key, 16), secret(1));

@@ -15,23 +15,20 @@ import {
 import { finishHash, firstSecret, hashPackedScalar, mixBlock, nextSecret, secret } from './hash';
 
 /** Byte offset in the key of the subtable's i-th block. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function blockOffset(subtable: usize, i: u32): usize {
   return <usize>load<u16>(subtable + ((<usize>i) << 1), SUBTABLE_OFFSETS);
 }
 
 /** The i-th block of the key under the mask. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function maskedBlock(subtable: usize, key: usize, i: u32): v128 {
   const mask = v128.load(subtable + ((<usize>i) << 4), SUBTABLE_MASKS);
   return v128.and(v128.load(key + blockOffset(subtable, i)), mask);
 }
 
 /** Bits in which the i-th masked block differs from the flow's. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function difference(subtable: usize, flow: usize, key: usize, i: u32): v128 {
   return v128.xor(maskedBlock(subtable, key, i), v128.load(flow + ((<usize>i) << 4), FLOW_SIZEOF));
 }
@@ -55,8 +52,7 @@ function equalMaskedAny(subtable: usize, flow: usize, key: usize, blocks: u32): 
 }
 
 /** Whether a key falls under a flow; false for a flow that is deleted. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function flowMatches(flow: usize, key: usize): bool {
   const subtable = <usize>load<u32>(flow, FLOW_SUBTABLE);
   return subtable != 0 && equalMasked(subtable, flow, key);

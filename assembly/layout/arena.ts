@@ -41,14 +41,12 @@ export function initArena(w: usize): void {
   store<f64>(w, 0, WORKER_ARENA_USED);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function freeHead(w: usize, sizeClass: u32): usize {
   return w + WORKER_FREE_LISTS + ((<usize>sizeClass) << 2);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function account(w: usize, bytes: f64): void {
   store<f64>(w, load<f64>(w, WORKER_ARENA_USED) + bytes, WORKER_ARENA_USED);
 }
@@ -79,8 +77,7 @@ function giveCell(w: usize, sizeClass: u32, size: u32, cell: usize, link: usize)
   account(w, -(<f64>size));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function flowCellSize(blocks: u32): u32 {
   return <u32>FLOW_SIZEOF + ((max(blocks, 1) + 3) >> 2) * 64;
 }
@@ -106,7 +103,7 @@ export function freeSubtable(w: usize, subtable: usize): void {
 /** Zeroed memory of 1 << log2 bytes; 0 when there is none, or log2 is beyond what an arena can hold. */
 export function allocRegion(w: usize, log2: u32): usize {
   if (log2 < REGION_LOG2_MIN || log2 > REGION_LOG2_MAX) return 0;
-  const size = <u32>1 << log2;
+  const size = (<u32>1) << log2;
   let region = takeCell(w, CLASS_REGION + log2 - REGION_LOG2_MIN, size, 64, 0);
   if (region == 0) region = splitRegion(w, log2);
   if (region != 0) memory.fill(region, 0, size);
@@ -114,7 +111,7 @@ export function allocRegion(w: usize, log2: u32): usize {
 }
 
 export function freeRegion(w: usize, region: usize, log2: u32): void {
-  giveCell(w, CLASS_REGION + log2 - REGION_LOG2_MIN, <u32>1 << log2, region, 0);
+  giveCell(w, CLASS_REGION + log2 - REGION_LOG2_MIN, (<u32>1) << log2, region, 0);
 }
 
 /** Takes the smallest larger free region and puts what is left of it, half by half, on the free lists. */
@@ -124,25 +121,23 @@ function splitRegion(w: usize, log2: u32): usize {
     const region = <usize>load<u32>(head);
     if (region == 0) continue;
     store<u32>(head, load<u32>(region));
-    account(w, <f64>(<u32>1 << larger));
-    for (let half = larger - 1; half >= log2; half--) freeRegion(w, region + (<usize>1 << half), half);
+    account(w, <f64>((<u32>1) << larger));
+    for (let half = larger - 1; half >= log2; half--) freeRegion(w, region + ((<usize>1) << half), half);
     return region;
   }
   return 0;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function listClass(size: u32): u32 {
   if (size <= LIST_STEP_MAX) return CLASS_LIST + ((size + 15) >> 4);
   return CLASS_LIST + (LIST_STEP_MAX >> 4) + (32 - <u32>clz(size - 1)) - 8;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function listCellSize(size: u32): u32 {
   if (size <= LIST_STEP_MAX) return (size + 15) & ~15;
-  return <u32>1 << (32 - <u32>clz(size - 1));
+  return (<u32>1) << (32 - <u32>clz(size - 1));
 }
 
 /** @param size bytes of header and list, 1 to 32768 */

@@ -32,10 +32,9 @@ import {
 import { countDrop, counterAdd, giveChunk, takeChunk } from './worker';
 
 /** Bits of the key map that belong to metadata. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function metaBlocks(map: u64): u64 {
-  return map & ~((<u64>1 << KEY_META_BLOCK_FIRST) - 1);
+  return map & ~(((<u64>1) << KEY_META_BLOCK_FIRST) - 1);
 }
 
 /** Chains all Packet slots into the free list; the memory must be zero. */
@@ -54,8 +53,7 @@ export function initPackets(w: usize): void {
 }
 
 /** A Packet slot without frame, 0 when none is free. Only its key slot and key_map mean anything. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function allocPacket(w: usize): usize {
   const p = <usize>load<u32>(w, WORKER_PACKET_FREE);
   if (p != 0) store<u32>(w, load<u32>(p, PACKET_NEXT), WORKER_PACKET_FREE);
@@ -63,8 +61,7 @@ export function allocPacket(w: usize): usize {
 }
 
 /** Gives the slot back; the chunk is the caller's. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function releaseSlot(w: usize, p: usize): void {
   store<u32>(p, load<u32>(w, WORKER_PACKET_FREE), PACKET_NEXT);
   store<u32>(w, <u32>p, WORKER_PACKET_FREE);
@@ -83,8 +80,7 @@ export function dropPacket(w: usize, p: usize, reason: u32): void {
 }
 
 /** Makes a taken slot a frame that just came in by a port: no metadata, nothing parsed. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function initPacket(p: usize, data: usize, size: u32, chunk: usize, inPort: u32): void {
   const meta = metaBlocks(load<u64>(p, PACKET_KEY_MAP));
   if (meta != 0) clearBlocks(p, meta);
@@ -103,7 +99,7 @@ export function clearBlocks(p: usize, blocks: u64): void {
   const key = <usize>load<u32>(p, PACKET_KEY);
   let rest = blocks;
   while (rest != 0) {
-    v128.store(key + (<usize>ctz(rest) << 4), i64x2.splat(0));
+    v128.store(key + ((<usize>ctz(rest)) << 4), i64x2.splat(0));
     rest &= rest - 1;
   }
   store<u64>(p, load<u64>(p, PACKET_KEY_MAP) & ~blocks, PACKET_KEY_MAP);
@@ -116,7 +112,7 @@ export function setKeyBlocks(p: usize, from: usize, map: u64): void {
   const key = <usize>load<u32>(p, PACKET_KEY);
   let rest = map;
   while (rest != 0) {
-    const offset = <usize>ctz(rest) << 4;
+    const offset = (<usize>ctz(rest)) << 4;
     v128.store(key + offset, v128.load(from + offset));
     rest &= rest - 1;
   }
@@ -153,4 +149,3 @@ export function copyPacket(w: usize, p: usize): usize {
   store<u32>(q, <u32>chunk, PACKET_CHUNK);
   return q;
 }
-

@@ -51,8 +51,7 @@ const TPID_CTAG_LOADED: u32 = 0x0081;
 const TPID_STAG_LOADED: u32 = 0xa888;
 
 /** The Port of a number; 0 when the number is out of range. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function portAt(w: usize, port: u32): usize {
   if (port >= PORTS_MAX) return 0;
   return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_PORTS) + <usize>port * PORT_SIZEOF;

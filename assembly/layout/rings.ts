@@ -35,21 +35,18 @@ import { releaseSlot } from './packets';
 import { chunkOf, countDrop, counterAdd, giveChunk, takeChunk } from './worker';
 
 /** Reads an index that the other end writes. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function theirIndex(port: usize, field: usize): u32 {
   return atomic.load<u32>(<usize>load<u32>(port + field));
 }
 
 /** Reads an index that we write. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function ourIndex(port: usize, field: usize): u32 {
   return load<u32>(<usize>load<u32>(port + field));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function setIndex(port: usize, field: usize, value: u32): void {
   atomic.store<u32>(<usize>load<u32>(port + field), value);
 }
@@ -105,8 +102,7 @@ export function refuseDescriptor(w: usize, port: usize, p: usize, chunk: usize):
   countRxDrop(port);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function countRxDrop(port: usize): void {
   store<u64>(port, load<u64>(port, PORT_RX_DROPPED) + 1, PORT_RX_DROPPED);
 }

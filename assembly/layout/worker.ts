@@ -22,24 +22,21 @@ import {
 } from '../../src/gen/layout';
 
 /** @param counter COUNTER_X: byte offset of the counter */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function counterAdd(w: usize, counter: usize, n: u64): void {
   const at = w + WORKER_COUNTERS + counter;
   store<u64>(at, load<u64>(at) + n);
 }
 
 /** Counts a frame that ended here; the frame itself is the caller's. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function countDrop(w: usize, reason: u32): void {
   const at = w + WORKER_DROPS + ((<usize>(reason & 63)) << 3);
   store<u64>(at, load<u64>(at) + 1);
 }
 
 /** Where the scratch stands: pass it to listRelease when done with every list taken since. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function listMark(w: usize): u32 {
   return load<u32>(w, WORKER_LISTS_USED);
 }
@@ -54,33 +51,28 @@ export function scratchReserve(w: usize, bytes: u32): usize {
 }
 
 /** A list with room for `count` Packet pointers; 0 when there is no room. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function listReserve(w: usize, count: u32): usize {
   return scratchReserve(w, count << 2);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function listRelease(w: usize, mark: u32): void {
   store<u32>(w, mark, WORKER_LISTS_USED);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function listGet(list: usize, index: u32): usize {
   return <usize>load<u32>(list + ((<usize>index) << 2));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function listSet(list: usize, index: u32, p: usize): void {
   store<u32>(list + ((<usize>index) << 2), <u32>p);
 }
 
 /** A free chunk (its first byte), 0 when none is left. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function takeChunk(w: usize): usize {
   const count = load<u32>(w, WORKER_FREE_COUNT);
   if (count == 0) return 0;
@@ -89,8 +81,7 @@ export function takeChunk(w: usize): usize {
 }
 
 /** @param chunk its first byte */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function giveChunk(w: usize, chunk: usize): void {
   const count = load<u32>(w, WORKER_FREE_COUNT);
   store<u32>(<usize>load<u32>(w, WORKER_FREE_CHUNKS) + ((<usize>count) << 2), <u32>chunk);
@@ -98,19 +89,17 @@ export function giveChunk(w: usize, chunk: usize): void {
 }
 
 /** The chunk that an address lies in; 0 when it lies outside the frames. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function chunkOf(w: usize, address: usize): usize {
   const sw = <usize>load<u32>(w, WORKER_SWITCH);
   const frames = <usize>load<u32>(sw, SWITCH_FRAMES);
   const chunkSize = load<u32>(sw, SWITCH_CHUNK_SIZE);
   const within = <u64>(<u32>(address - frames));
   if (within >= <u64>load<u32>(sw, SWITCH_FRAMES_COUNT) * <u64>chunkSize) return 0;
-  return frames + (<usize>within & ~<usize>(chunkSize - 1));
+  return frames + (<usize>within & ~(<usize>(chunkSize - 1)));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function chunkSizeOf(w: usize): u32 {
   return load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_CHUNK_SIZE);
 }

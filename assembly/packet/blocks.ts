@@ -55,15 +55,13 @@ export const BASE_BIT: u32 = 1 << BLOCK_BASE;
 export function clearBlocks(key: usize, map: u64): void {
   let rest = map;
   while (rest != 0) {
-    v128.store(key + (<usize>ctz(rest) << 4), i64x2.splat(0));
+    v128.store(key + ((<usize>ctz(rest)) << 4), i64x2.splat(0));
     rest &= rest - 1;
   }
 }
 
-
 /** Zeroes the blocks of `map`, and the plain blocks whatever it says. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function clearHeader(key: usize, map: u64): void {
   v128.store(key, i64x2.splat(0), BLOCK_ETHERNET << 4);
   v128.store(key, i64x2.splat(0), BLOCK_IPV4 << 4);
@@ -71,8 +69,7 @@ export function clearHeader(key: usize, map: u64): void {
   if (rest != 0) clearBlocks(key, rest);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function bit(isSet: bool, block: u32): u32 {
   return u32(isSet) << block;
 }
@@ -82,31 +79,27 @@ export function baseBit(key: usize): u32 {
   return bit(v128.any_true(v128.load(key)), BLOCK_BASE);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function ethernetBit(key: usize): u32 {
   const rest = load<u32>(key, KEY_ETH_DST + 8) | load<u32>(key, KEY_VLAN_TPID);
   return bit((load<u64>(key, KEY_ETH_DST) | <u64>rest) != 0, BLOCK_ETHERNET);
 }
 
 /** The second tag and the labels. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function tagsBit(key: usize): u32 {
   const tags = load<u32>(key, KEY_VLAN2_TPID) | load<u32>(key, KEY_MPLS_LSE0);
   return bit((tags | load<u32>(key, KEY_MPLS_LSE1) | load<u32>(key, KEY_MPLS_LSE2)) != 0, BLOCK_INNER_TAGS);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function ipv4Bit(key: usize): u32 {
   const rest = load<u32>(key, KEY_TP_SRC) | <u32>load<u16>(key, KEY_NW_TOS) | <u32>load<u16>(key, KEY_TCP_FLAGS);
   return bit((load<u64>(key, KEY_IPV4_SRC) | <u64>rest) != 0, BLOCK_IPV4);
 }
 
 /** Hardware addresses and flow label. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function arpBit(key: usize): u32 {
   const sha = load<u32>(key, KEY_ARP_SHA) | <u32>load<u16>(key, KEY_ARP_SHA + 4);
   const tha = load<u32>(key, KEY_ARP_THA) | <u32>load<u16>(key, KEY_ARP_THA + 4);
@@ -114,8 +107,7 @@ export function arpBit(key: usize): u32 {
 }
 
 /** Both addresses and the flow label's block. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function ipv6Bits(key: usize): u32 {
   const src = bit(v128.any_true(v128.load(key, KEY_IPV6_SRC)), BLOCK_IPV6_SRC);
   const dst = bit(v128.any_true(v128.load(key, KEY_IPV6_DST)), BLOCK_IPV6_DST);
@@ -124,13 +116,15 @@ export function ipv6Bits(key: usize): u32 {
 
 /** The blocks that IGMP and neighbour discovery write. */
 export function controlBits(key: usize): u32 {
-  const rest = load<u32>(key, KEY_IGMP_GROUP) | load<u32>(key, KEY_ND_RESERVED) | <u32>load<u8>(key, KEY_ND_OPTIONS_TYPE);
+  const rest =
+    load<u32>(key, KEY_IGMP_GROUP) | load<u32>(key, KEY_ND_RESERVED) | <u32>load<u8>(key, KEY_ND_OPTIONS_TYPE);
   const target = bit(v128.any_true(v128.load(key, KEY_ND_TARGET)), BLOCK_ND_TARGET);
   return target | bit(rest != 0, BLOCK_IGMP_ND) | arpBit(key);
 }
 
 export function nshBits(key: usize): u32 {
-  const bytes = <u32>load<u8>(key, KEY_NSH_FLAGS) | <u32>load<u8>(key, KEY_NSH_TTL) | <u32>load<u16>(key, KEY_NSH_MDTYPE);
+  const bytes =
+    <u32>load<u8>(key, KEY_NSH_FLAGS) | <u32>load<u8>(key, KEY_NSH_TTL) | <u32>load<u16>(key, KEY_NSH_MDTYPE);
   const first = load<u64>(key, KEY_NSH_C1) | <u64>(bytes | load<u32>(key, KEY_NSH_PATH));
   return bit(first != 0, BLOCK_NSH) | bit(load<u64>(key, KEY_NSH_C3) != 0, BLOCK_NSH_MORE);
 }

@@ -45,16 +45,14 @@ export function onesSumScalar(address: usize, size: u32, initial: u32): u32 {
   return narrow(tailSum(address, size, initial));
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function lanesSum(lanes: v128): u64 {
   const low = <u64>i64x2.extract_lane(lanes, 0);
   const high = <u64>i64x2.extract_lane(lanes, 1);
   return (low & 0xffffffff) + (low >>> 32) + (high & 0xffffffff) + (high >>> 32);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function tailSum(address: usize, size: u32, initial: u64): u64 {
   let at = address;
   let left = size;
@@ -73,38 +71,33 @@ function tailSum(address: usize, size: u32, initial: u64): u64 {
 }
 
 /** 64 bits to 32 with the carry brought round; a sum modulo 0xffff stays what it is. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function narrow(total: u64): u32 {
   const folded = (total & 0xffffffff) + (total >>> 32);
   return <u32>((folded & 0xffffffff) + (folded >>> 32));
 }
 
 /** A sum to 16 bits, carries brought round. The checksum is its complement. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function foldSum(sum: u32): u32 {
   const once = (sum & 0xffff) + (sum >>> 16);
   return (once & 0xffff) + (once >>> 16);
 }
 
 /** Complement of the folded sum: what a checksum field holds. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function finishSum(sum: u32): u32 {
   return foldSum(sum) ^ 0xffff;
 }
 
 /** The checksum after a 16-bit word of what it covers changed (RFC 1624, equation 3). */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function checksumUpdate16(checksum: u32, before: u32, after: u32): u32 {
   return finishSum((checksum ^ 0xffff) + (before ^ 0xffff) + after);
 }
 
 /** The same for a 32-bit word at an even offset. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function checksumUpdate32(checksum: u32, before: u32, after: u32): u32 {
   const sum = (checksum ^ 0xffff) + (~before & 0xffff) + (~before >>> 16) + (after & 0xffff) + (after >>> 16);
   return finishSum(sum);
@@ -123,7 +116,9 @@ export function checksumUpdateBytes(checksum: u32, before: usize, after: usize, 
  * @param size bytes of the transport header and its payload
  */
 export function pseudoSum4(ip: usize, proto: u32, size: u32): u32 {
-  return narrow(<u64>load<u32>(ip, 12) + <u64>load<u32>(ip, 16) + <u64>((proto & 0xff) << 8) + <u64>bswap<u16>(<u16>size));
+  return narrow(
+    <u64>load<u32>(ip, 12) + <u64>load<u32>(ip, 16) + <u64>((proto & 0xff) << 8) + <u64>bswap<u16>(<u16>size),
+  );
 }
 
 /** Sum of the IPv6 pseudo-header (RFC 8200 §8.1); the arguments are those of pseudoSum4. */
@@ -134,15 +129,13 @@ export function pseudoSum6(ip: usize, proto: u32, size: u32): u32 {
 /** The CRC-32C polynomial, bits reflected. */
 const CRC32C_POLYNOMIAL: u32 = 0x82f63b78;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function crcBit(crc: u32): u32 {
   return (crc >>> 1) ^ (CRC32C_POLYNOMIAL & (0 - (crc & 1)));
 }
 
 /** Eight bits on. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function crcByte(crc: u32): u32 {
   return crcBit(crcBit(crcBit(crcBit(crcBit(crcBit(crcBit(crcBit(crc))))))));
 }

@@ -1,5 +1,12 @@
 /** Ethernet, VLAN tags, 802.2 and MPLS. Ethertypes stand as a little-endian load reads them off the wire. */
-import { ETH_TYPE_NONE, KEY_ETH_DST, KEY_ETH_TYPE, KEY_MPLS_LSE0, KEY_VLAN_TPID, KEY_VLAN2_TPID } from '../../src/gen/key';
+import {
+  ETH_TYPE_NONE,
+  KEY_ETH_DST,
+  KEY_ETH_TYPE,
+  KEY_MPLS_LSE0,
+  KEY_VLAN_TPID,
+  KEY_VLAN2_TPID,
+} from '../../src/gen/key';
 import { MPLS_LABELS_MAX } from '../../src/gen/limits';
 
 export const ETH_IPV4: u16 = 0x0008;
@@ -18,21 +25,18 @@ export const TAG_CFI: u32 = 0x0010_0000;
 /** Bottom of stack in a label stack entry that was loaded little-endian (RFC 3032 §2.1). */
 const MPLS_BOTTOM: u32 = 0x0001_0000;
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function isVlan(type: u16): bool {
   return (type == ETH_VLAN) | (type == ETH_QINQ);
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function isMpls(type: u16): bool {
   return (type == ETH_MPLS) | (type == ETH_MPLS_MULTICAST);
 }
 
 /** Addresses, tags and type of a frame of 14 bytes or more; returns the address behind the type or the SNAP header. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function parseEthernet(key: usize, data: usize, end: usize): usize {
   store<u64>(key, load<u64>(data), KEY_ETH_DST);
   store<u32>(key, load<u32>(data, 8), KEY_ETH_DST + 8);

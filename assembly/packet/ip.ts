@@ -35,8 +35,7 @@ const EXTENSIONS: u64 =
   ((1 as u64) << DESTINATION);
 
 /** Protocol, fragment bits, TOS and TTL; the first two lie side by side, and so do the others. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function storeIp(key: usize, proto: u32, frag: u32, tos: u32, ttl: u32): void {
   if (KEY_NW_FRAG != KEY_NW_PROTO + 1 || KEY_NW_TTL != KEY_NW_TOS + 1) ERROR('storeIp stores pairs');
   store<u16>(key, <u16>(proto | (frag << 8)), KEY_NW_PROTO);
@@ -47,8 +46,7 @@ function storeIp(key: usize, proto: u32, frag: u32, tos: u32, ttl: u32): void {
  * RFC 791. Writes l2_pad. The version is not looked at: the Ethertype said it.
  * @returns the address of the transport header, or 0
  */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function parseIpv4(p: usize, key: usize, at: usize, end: usize): usize {
   const left = end - at;
   if (left < 20) return 0;
@@ -67,8 +65,7 @@ export function parseIpv4(p: usize, key: usize, at: usize, end: usize): usize {
  * RFC 8200. Writes l2_pad. The addresses stay in the key when an extension header is cut short.
  * @returns the address of the transport header (for a later fragment: behind the fragment header), or 0
  */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function parseIpv6(p: usize, key: usize, at: usize, end: usize): usize {
   const left = end - at;
   if (left < IPV6_SIZE) return 0;
@@ -93,8 +90,7 @@ export function parseIpv6(p: usize, key: usize, at: usize, end: usize): usize {
   return next;
 }
 
-// @ts-expect-error: decorator
-@inline
+// @inline
 function isExtension(proto: u32): bool {
   return (proto < 64) & (((EXTENSIONS >>> proto) & 1) != 0);
 }

@@ -17,7 +17,15 @@
  * next TPID is then the Ethertype) and MPLS_LABELS_MAX labels (passed over).
  */
 import { DROP_RX_RUNT } from '../../src/gen/counters';
-import { BLOCK_ARP_ND, BLOCK_ETHERNET, BLOCK_IPV4, BLOCK_IPV6_DST, BLOCK_IPV6_SRC, KEY_ETH_TYPE, KEY_NW_PROTO } from '../../src/gen/key';
+import {
+  BLOCK_ARP_ND,
+  BLOCK_ETHERNET,
+  BLOCK_IPV4,
+  BLOCK_IPV6_DST,
+  BLOCK_IPV6_SRC,
+  KEY_ETH_TYPE,
+  KEY_NW_PROTO,
+} from '../../src/gen/key';
 import {
   PACKET_DATA,
   PACKET_IN_PORT,
@@ -79,9 +87,8 @@ const NO_OFFSETS: u64 = 0xffff_ffff_ffff_0000;
  * @param p a Packet with data, size, in_port, recirc_id, packet_type, key, and its metadata blocks in key and key_map
  * @returns 0, or the reason to drop the frame for
  */
-// @ts-expect-error: decorator
-@inline
-export function parsePacket(w: usize, p: usize): u32 {
+// @inline
+export function parsePacket(_w: usize, p: usize): u32 {
   const data = <usize>load<u32>(p, PACKET_DATA);
   const size = load<u32>(p, PACKET_SIZE);
   const length = size - PLAIN_SIZE_MIN;
@@ -117,11 +124,11 @@ export function parsePacket(w: usize, p: usize): u32 {
     flags = flags & 0xff0f;
   }
 
-  const tosTtl = ((first >>> 8) & 0xff) | (<u32>load<u8>(ip, 8) << 8);
+  const tosTtl = ((first >>> 8) & 0xff) | ((<u32>load<u8>(ip, 8)) << 8);
   const block1 = i32x4.replace_lane(ethernet, 3, tag);
   const block2 = i32x4.replace_lane(v128.load(ip, 12), 3, tosTtl | (flags << 16));
   const key = <usize>load<u32>(p, PACKET_KEY);
-  v128.store(key, baseBlock(p, <u32>ETH_IPV4 | (<u32>proto << 16)));
+  v128.store(key, baseBlock(p, <u32>ETH_IPV4 | ((<u32>proto) << 16)));
   v128.store(key, block1, BLOCK_ETHERNET << 4);
   v128.store(key, block2, BLOCK_IPV4 << 4);
   storeOffsets(p, left - total, l3, 20, flags);
@@ -135,19 +142,17 @@ export function parsePacket(w: usize, p: usize): u32 {
  * recirc_id, and a 16-byte load would have to wait for both stores.
  * @param typeAndProto Ethertype as loaded off the wire | protocol << 16
  */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function baseBlock(p: usize, typeAndProto: u32): v128 {
-  const low = <u64>load<u32>(p, PACKET_IN_PORT) | (<u64>load<u32>(p, PACKET_RECIRC_ID) << 32);
-  return i64x2.replace_lane(i64x2.splat(<i64>low), 1, <i64>(<u64>typeAndProto << 32));
+  const low = <u64>load<u32>(p, PACKET_IN_PORT) | ((<u64>load<u32>(p, PACKET_RECIRC_ID)) << 32);
+  return i64x2.replace_lane(i64x2.splat(<i64>low), 1, <i64>((<u64>typeAndProto) << 32));
 }
 
 /** l2_pad, no label stack, l3 and l4 offset in one store; TCP flags (as on the wire) in another. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function storeOffsets(p: usize, pad: u32, l3: u32, headerSize: u32, flags: u32): void {
   const layers = l3 | ((l3 + headerSize) << 16);
-  store<u64>(p, <u64>pad | 0xffff0000 | (<u64>layers << 32), PACKET_L2_PAD);
+  store<u64>(p, <u64>pad | 0xffff0000 | ((<u64>layers) << 32), PACKET_L2_PAD);
   store<u16>(p, bswap<u16>(<u16>flags), PACKET_TCP_FLAGS);
 }
 
@@ -170,9 +175,9 @@ function parsePlain6(p: usize, data: usize, l3: u32, tag: u32): u32 {
   }
   const first = bswap<u32>(load<u32>(ip));
   const label = bswap<u32>(first & 0xfffff);
-  const tosTtl = ((first >>> 20) & 0xff) | (<u32>load<u8>(ip, 7) << 8);
+  const tosTtl = ((first >>> 20) & 0xff) | ((<u32>load<u8>(ip, 7)) << 8);
   const block1 = i32x4.replace_lane(v128.load(data), 3, tag);
-  const high = <u64>load<u32>(ip, 40) | (<u64>(tosTtl | (flags << 16)) << 32);
+  const high = <u64>load<u32>(ip, 40) | ((<u64>(tosTtl | (flags << 16))) << 32);
   const block2 = i64x2.replace_lane(i64x2.splat(0), 1, <i64>high);
   const src = v128.load(ip, 8);
   const dst = v128.load(ip, 24);
@@ -182,7 +187,7 @@ function parsePlain6(p: usize, data: usize, l3: u32, tag: u32): u32 {
   v128.store(key, block2, BLOCK_IPV4 << 4);
   v128.store(key, src, BLOCK_IPV6_SRC << 4);
   v128.store(key, dst, BLOCK_IPV6_DST << 4);
-  v128.store(key, i64x2.replace_lane(i64x2.splat(0), 1, <i64>(<u64>label << 32)), BLOCK_ARP_ND << 4);
+  v128.store(key, i64x2.replace_lane(i64x2.splat(0), 1, <i64>((<u64>label) << 32)), BLOCK_ARP_ND << 4);
   storeOffsets(p, left - total, l3, 40, flags);
   let mine: u32 = BASE_BIT | (u32(v128.any_true(block1)) << BLOCK_ETHERNET) | (u32(high != 0) << BLOCK_IPV4);
   mine |= (u32(v128.any_true(src)) << BLOCK_IPV6_SRC) | (u32(v128.any_true(dst)) << BLOCK_IPV6_DST);
@@ -191,8 +196,7 @@ function parsePlain6(p: usize, data: usize, l3: u32, tag: u32): u32 {
 }
 
 /** The key map with these header bits; zeroes header blocks that were there before and are not in `written`. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function storeMap(p: usize, key: usize, header: u32, written: u64): void {
   const map = load<u64>(p, PACKET_KEY_MAP);
   store<u64>(p, (map & ~HEADER_MAP) | <u64>header, PACKET_KEY_MAP);
@@ -203,7 +207,7 @@ function storeMap(p: usize, key: usize, header: u32, written: u64): void {
 /** parsePacket for `count` packets of `list` (u32 Packet pointers); returns how many of them were given a drop reason. */
 export function parseList(w: usize, list: usize, count: u32): u32 {
   let drops: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) drops += u32(parsePacket(w, load<u32>(list + (<usize>i << 2))) != 0);
+  for (let i: u32 = 0; i < count; i++) drops += u32(parsePacket(w, load<u32>(list + ((<usize>i) << 2))) != 0);
   return drops;
 }
 
@@ -258,8 +262,7 @@ function parseHeaders(p: usize, key: usize, data: usize, end: usize): u32 {
 }
 
 /** The transport header at `at`; returns the bits of the blocks that IPv4 and transport headers write. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function finishIp(p: usize, key: usize, data: usize, at: usize, end: usize): u32 {
   store<u16>(p, <u16>(at - data), PACKET_L4_OFFSET);
   parseTransport(p, key, at, end - <usize>load<u16>(p, PACKET_L2_PAD));

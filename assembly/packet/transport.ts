@@ -2,21 +2,13 @@
  * TCP, UDP, SCTP, ICMP, IGMP and ICMPv6. As in Open vSwitch the protocol number alone decides, not the IP version: ICMPv6
  * over IPv4 is read, and ICMP over IPv6.
  */
-import {
-  FRAG_LATER,
-  KEY_IGMP_GROUP,
-  KEY_NW_FRAG,
-  KEY_NW_PROTO,
-  KEY_TCP_FLAGS,
-  KEY_TP_SRC,
-} from '../../src/gen/key';
+import { FRAG_LATER, KEY_IGMP_GROUP, KEY_NW_FRAG, KEY_NW_PROTO, KEY_TCP_FLAGS, KEY_TP_SRC } from '../../src/gen/key';
 import { NONE_U16, PACKET_L4_OFFSET, PACKET_TCP_FLAGS } from '../../src/gen/layout';
 import { parseNeighbourDiscovery } from './icmp6';
 import { ICMP, ICMPV6, IGMP, SCTP, TCP, UDP } from './ip';
 
 /** Reads the transport header at `at`. A later fragment has none: l4_offset becomes NONE_U16. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 export function parseTransport(p: usize, key: usize, at: usize, end: usize): void {
   if ((load<u8>(key, KEY_NW_FRAG) & FRAG_LATER) != 0) {
     store<u16>(p, <u16>NONE_U16, PACKET_L4_OFFSET);
@@ -39,8 +31,7 @@ export function parseTransport(p: usize, key: usize, at: usize, end: usize): voi
 }
 
 /** RFC 9293 §3.1; nothing of a header whose data offset lies. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function parseTcp(p: usize, key: usize, at: usize, left: usize): void {
   if (left < 20) return;
   const control = load<u16>(at, 12);
@@ -53,8 +44,7 @@ function parseTcp(p: usize, key: usize, at: usize, left: usize): void {
 }
 
 /** A type and a code of a byte each, as 16-bit numbers in network order. */
-// @ts-expect-error: decorator
-@inline
+// @inline
 function storeTypeAndCode(key: usize, at: usize): void {
-  store<u32>(key, (<u32>load<u8>(at) << 8) | (<u32>load<u8>(at, 1) << 24), KEY_TP_SRC);
+  store<u32>(key, ((<u32>load<u8>(at)) << 8) | ((<u32>load<u8>(at, 1)) << 24), KEY_TP_SRC);
 }

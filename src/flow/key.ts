@@ -5,19 +5,20 @@
  * the field's order in memory is.
  */
 import { KEY_SIZE } from '../gen/layout.ts';
-import { KEY, type KeyField, keyFieldList } from '../gen/tables.ts';
+import { KEY, type KeyField, keyFieldList, PIPELINE_KEY_SIZE } from '../gen/tables.ts';
 import { equalBytes } from '../lib/bytes.ts';
+import type { KeyFieldSpec } from '../spec/key.ts';
 
-export { KEY, type KeyField, type KeyFieldName, keyFieldList } from '../gen/tables.ts';
+export { KEY, type KeyField, type KeyFieldName, keyFieldList, PIPELINE } from '../gen/tables.ts';
 
 export class FlowKey {
-  /** KEY_SIZE bytes. */
+  /** KEY_SIZE bytes, or PIPELINE_KEY_SIZE of a PipelineKey. */
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
   /** @param bytes memory to look at; a zeroed key of its own when left out */
-  constructor(bytes: Uint8Array = new Uint8Array(KEY_SIZE)) {
-    if (bytes.length !== KEY_SIZE) throw new Error(`a flow key has ${KEY_SIZE} bytes, not ${bytes.length}`);
+  constructor(bytes: Uint8Array = new Uint8Array(KEY_SIZE), size = KEY_SIZE) {
+    if (bytes.length !== size) throw new Error(`a flow key has ${size} bytes, not ${bytes.length}`);
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -31,7 +32,7 @@ export class FlowKey {
   }
 
   /** The value of a field of at most four bytes. */
-  get(field: KeyField): number {
+  get(field: KeyFieldSpec): number {
     const le = field.order === 'le';
     switch (field.size) {
       case 1:
@@ -45,7 +46,7 @@ export class FlowKey {
     }
   }
 
-  set(field: KeyField, value: number): this {
+  set(field: KeyFieldSpec, value: number): this {
     const le = field.order === 'le';
     switch (field.size) {
       case 1:
@@ -63,39 +64,62 @@ export class FlowKey {
     return this;
   }
 
-  getU64(field: KeyField): bigint {
+  getU64(field: KeyFieldSpec): bigint {
     return this.#view.getBigUint64(field.offset, field.order === 'le');
   }
 
-  setU64(field: KeyField, value: bigint): this {
+  setU64(field: KeyFieldSpec, value: bigint): this {
     this.#view.setBigUint64(field.offset, value, field.order === 'le');
     return this;
   }
 
   /** A view of the field's bytes: what is written to it is written to the key. */
-  at(field: KeyField): Uint8Array {
+  at(field: KeyFieldSpec): Uint8Array {
     return this.bytes.subarray(field.offset, field.offset + field.size);
   }
 
-  setBytes(field: KeyField, value: Uint8Array): this {
+  setBytes(field: KeyFieldSpec, value: Uint8Array): this {
     if (value.length > field.size) throw new Error(`${value.length} bytes do not fit in ${field.name}`);
     this.at(field).fill(0).set(value);
     return this;
   }
 
-  isZero(field: KeyField): boolean {
+  isZero(field: KeyFieldSpec): boolean {
     return this.at(field).every((byte) => byte === 0);
   }
 
   /** For masks: every bit of the field counts. */
-  setAllOnes(field: KeyField): this {
+  setAllOnes(field: KeyFieldSpec): this {
     this.at(field).fill(0xff);
     return this;
   }
 
   /** For masks: true when every bit of the field counts. */
-  isAllOnes(field: KeyField): boolean {
+  isAllOnes(field: KeyFieldSpec): boolean {
     return this.at(field).every((byte) => byte === 0xff);
+  }
+}
+
+/** A flow as OpenFlow tables see it: the datapath's key and, behind it, the fields of PIPELINE. */
+export class PipelineKey extends FlowKey {
+  constructor(bytes: Uint8Array = new Uint8Array(PIPELINE_KEY_SIZE)) {
+    super(bytes, PIPELINE_KEY_SIZE);
+  }
+
+  /** A packet's key with nothing in the pipeline fields. */
+  static of(key: FlowKey): PipelineKey {
+    const flow = new PipelineKey();
+    flow.bytes.set(key.bytes.subarray(0, KEY_SIZE));
+    return flow;
+  }
+
+  /** The datapath's part: a view of the same bytes. */
+  get packet(): FlowKey {
+    return new FlowKey(this.bytes.subarray(0, KEY_SIZE));
+  }
+
+  override clone(): PipelineKey {
+    return new PipelineKey(this.bytes.slice());
   }
 }
 

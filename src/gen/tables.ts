@@ -76,6 +76,30 @@ export const KEY = {
   tun_opts: {"name":"tun_opts","offset":320,"size":256,"order":"be","source":"Geneve options as on the wire (RFC 8926 §3.5)"},
 } as const satisfies Record<string, KeyFieldSpec>;
 export type KeyFieldName = keyof typeof KEY;
+/** Fields of OpenFlow's pipeline, behind the datapath's key in a PipelineKey. */
+export const PIPELINE = {
+  metadata: {"name":"metadata","offset":576,"size":8,"order":"be","source":"OpenFlow 1.1 §4.5"},
+  conj_id: {"name":"conj_id","offset":584,"size":4,"order":"be","source":"id of the conjunction that matched"},
+  actset_output: {"name":"actset_output","offset":588,"size":4,"order":"be","source":"port of the output action in the action set (OpenFlow 1.5 §7.2.3.7)"},
+  reg0: {"name":"reg0","offset":592,"size":4,"order":"be","source":"register"},
+  reg1: {"name":"reg1","offset":596,"size":4,"order":"be","source":"register"},
+  reg2: {"name":"reg2","offset":600,"size":4,"order":"be","source":"register"},
+  reg3: {"name":"reg3","offset":604,"size":4,"order":"be","source":"register"},
+  reg4: {"name":"reg4","offset":608,"size":4,"order":"be","source":"register"},
+  reg5: {"name":"reg5","offset":612,"size":4,"order":"be","source":"register"},
+  reg6: {"name":"reg6","offset":616,"size":4,"order":"be","source":"register"},
+  reg7: {"name":"reg7","offset":620,"size":4,"order":"be","source":"register"},
+  reg8: {"name":"reg8","offset":624,"size":4,"order":"be","source":"register"},
+  reg9: {"name":"reg9","offset":628,"size":4,"order":"be","source":"register"},
+  reg10: {"name":"reg10","offset":632,"size":4,"order":"be","source":"register"},
+  reg11: {"name":"reg11","offset":636,"size":4,"order":"be","source":"register"},
+  reg12: {"name":"reg12","offset":640,"size":4,"order":"be","source":"register"},
+  reg13: {"name":"reg13","offset":644,"size":4,"order":"be","source":"register"},
+  reg14: {"name":"reg14","offset":648,"size":4,"order":"be","source":"register"},
+  reg15: {"name":"reg15","offset":652,"size":4,"order":"be","source":"register"},
+} as const satisfies Record<string, KeyFieldSpec>;
+/** Bytes of a PipelineKey. */
+export const PIPELINE_KEY_SIZE = 656;
 export type KeyField = KeyFieldSpec & { readonly name: KeyFieldName };
 export const keyFieldList: readonly KeyField[] = Object.values(KEY);
 export const dropReasons: readonly DropReasonSpec[] = [

@@ -16,6 +16,8 @@ import {
   KEY_META_BLOCK_FIRST,
   keyBlocks,
   keyFields,
+  PIPELINE_KEY_SIZE,
+  pipelineFields,
   tunnelFlags,
   VLAN_CFI,
 } from './key.ts';
@@ -145,6 +147,8 @@ const tables =
   "import type { KeyFieldSpec } from '../spec/key.ts';\n\n" +
   `/** Key fields by name. */\nexport const KEY = {\n${keyFields.map((f) => `  ${f.name}: ${JSON.stringify(f)},\n`).join('')}} as const satisfies Record<string, KeyFieldSpec>;\n` +
   'export type KeyFieldName = keyof typeof KEY;\n' +
+  `/** Fields of OpenFlow's pipeline, behind the datapath's key in a PipelineKey. */\nexport const PIPELINE = {\n${pipelineFields.map((f) => `  ${f.name}: ${JSON.stringify(f)},\n`).join('')}} as const satisfies Record<string, KeyFieldSpec>;\n` +
+  `/** Bytes of a PipelineKey. */\nexport const PIPELINE_KEY_SIZE = ${PIPELINE_KEY_SIZE};\n` +
   'export type KeyField = KeyFieldSpec & { readonly name: KeyFieldName };\n' +
   'export const keyFieldList: readonly KeyField[] = Object.values(KEY);\n' +
   table('dropReasons', 'DropReasonSpec', dropReasons) +

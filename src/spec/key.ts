@@ -166,6 +166,19 @@ const blocks: readonly BlockSpec[] = [
   { name: 'tun_opts', fields: [['tun_opts', 256, 'be', 'Geneve options as on the wire (RFC 8926 §3.5)']] },
 ];
 
+/** Fields in network order, one behind the other. */
+function placeFrom(
+  start: number,
+  rows: readonly (readonly [name: string, size: 4 | 8, source: string])[],
+): KeyFieldSpec[] {
+  let offset = start;
+  return rows.map(([name, size, source]) => {
+    const field: KeyFieldSpec = { name, offset, size, order: 'be', source };
+    offset += size;
+    return field;
+  });
+}
+
 function layOut(): KeyFieldSpec[] {
   const fields: KeyFieldSpec[] = [];
   let block = 0;
@@ -185,6 +198,20 @@ function layOut(): KeyFieldSpec[] {
 export const keyFields: readonly KeyFieldSpec[] = layOut();
 export const KEY_BLOCK_COUNT = Math.ceil(Math.max(...keyFields.map((f) => f.offset + f.size)) / BLOCK_SIZE);
 export const KEY_SIZE = KEY_BLOCK_COUNT * BLOCK_SIZE;
+
+/**
+ * What OpenFlow tables can match on and the datapath never sees. On the control side these fields follow the datapath's
+ * key, so that one run of bytes is a whole OpenFlow flow (ovs-fields(7): pipeline fields). tun_metadata lies in tun_opts.
+ */
+export const pipelineFields: readonly KeyFieldSpec[] = placeFrom(KEY_SIZE, [
+  ['metadata', 8, 'OpenFlow 1.1 §4.5'],
+  ['conj_id', 4, 'id of the conjunction that matched'],
+  ['actset_output', 4, 'port of the output action in the action set (OpenFlow 1.5 §7.2.3.7)'],
+  ...Array.from({ length: 16 }, (_, i) => [`reg${i}`, 4, 'register'] as const),
+]);
+/** Bytes of a whole OpenFlow flow: the datapath's key and the pipeline fields. */
+export const PIPELINE_KEY_SIZE =
+  Math.ceil(Math.max(...pipelineFields.map((f) => f.offset + f.size)) / BLOCK_SIZE) * BLOCK_SIZE;
 
 const blockOf = (field: string): number => {
   const found = keyFields.find((f) => f.name === field);

@@ -72,9 +72,8 @@ impl Bench {
                 }
                 let bytes = self.workload.frame_bytes(entry);
                 // SAFETY: the frame lies in the workload; its size is that of a chunk at the most.
-                let fits = unsafe {
-                    self.worker.ports[port as usize].deliver(self.worker.frames, bytes, entry.size as u32)
-                };
+                let fits =
+                    unsafe { self.worker.ports[port as usize].deliver(self.worker.frames, bytes, entry.size as u32) };
                 assert!(fits, "the device has a free chunk for every frame of a burst");
                 count += 1;
             }
@@ -173,8 +172,7 @@ fn run() -> Result<(), String> {
     let workload = Workload::read(&options.workload)?;
     // every port's fill ring, and as many chunks again on their way
     let chunks = options.chunks.max((workload.port_count + 1) * options.ring_entries * 2);
-    let config =
-        workload.config(options.ring_entries, chunks, options.cache_entries, options.cache_insert_inverse);
+    let config = workload.config(options.ring_entries, chunks, options.cache_entries, options.cache_insert_inverse);
     let mut worker = Worker::new(&config);
     workload.install(&mut worker);
     for port in 1..=workload.port_count {

@@ -60,7 +60,11 @@ pub unsafe fn first_guess(subtable: *const Subtable, hash: u32) -> u32 {
     unsafe {
         let home = (hash & (*subtable).mask) as usize;
         let places = places_of((*subtable).tags.add(home), hash);
-        if places == 0 { 0 } else { *(*(*subtable).handles.add(home)).flows.get_unchecked(places.trailing_zeros() as usize) }
+        if places == 0 {
+            0
+        } else {
+            *(*(*subtable).handles.add(home)).flows.get_unchecked(places.trailing_zeros() as usize)
+        }
     }
 }
 
