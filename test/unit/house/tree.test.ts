@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { dropReasons, workerCounters } from '../../../src/gen/tables.ts';
+import { weft } from '../sim/weft.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -114,4 +115,17 @@ test('files stay rooms: none over 700 lines', () => {
     .filter((file) => !file.startsWith('src/gen/'))
     .filter((file) => read(file).split('\n').length > 700);
   assert.deepEqual(long, []);
+});
+
+test('what the README shows of npm start is what it prints', async () => {
+  const run = await weft('demo');
+  assert.equal(run.status, 0, run.stderr);
+  const actual = run.stdout.split('\n');
+  const shown = /<!-- demo -->\n([\s\S]*?)<!-- end: demo -->/.exec(read('README.md'))![1]!.split('\n');
+  let at = 0;
+  for (const line of shown.map((l) => l.replace(/^ {4}/, '')).filter((l) => l.trim() !== '' && l.trim() !== '…')) {
+    const found = actual.indexOf(line, at);
+    assert.ok(found >= 0, `not printed, or not in this order: ${line}`);
+    at = found + 1;
+  }
 });
