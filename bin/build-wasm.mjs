@@ -43,7 +43,11 @@ for (const { name, target, shared, entry = 'assembly/index.ts' } of variants) {
   ];
   if (target === 'release') args.push('--textFile', out.replace('.wasm', '.wat'));
   if (shared) args.push('--sharedMemory');
-  const result = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'inherit', 'pipe'] });
+  const result = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
   // Binaryen says so when another round of optimisation would have changed the size: of no use to anybody here
   process.stderr.write(result.stderr.replace(/^Last converge was suboptimal\.\n/gm, ''));
   if (result.status !== 0) process.exit(result.status ?? 1);

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), 'weft-lock-'));
 cpSync(join(root, 'package.json'), join(folder, 'package.json'));
-execFileSync('npm', ['install', '--package-lock-only', '--no-omit-lockfile-registry-resolved', '--loglevel=error'], { cwd: folder, stdio: 'inherit' });
+execFileSync('npm', ['install', '--package-lock-only', '--no-omit-lockfile-registry-resolved', '--loglevel=error'], {
+  cwd: folder,
+  stdio: 'inherit',
+});
 const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'));
 rmSync(folder, { recursive: true });
 for (const entry of Object.values(lock.packages)) delete entry.resolved;
