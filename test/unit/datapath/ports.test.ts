@@ -9,6 +9,7 @@ import { PORT_SIZEOF, WORKER_FREE_CHUNKS, WORKER_FREE_COUNT } from '../../../src
 import { Random } from '../../../src/lib/random.ts';
 import { must } from '../../../src/lib/result.ts';
 import { matchOf, testDatapath, udpFrame } from '../../support/datapath.ts';
+import { randomFrame } from '../../support/frames.ts';
 
 const output = (port: number): DpAction => ({ type: 'output', port });
 
@@ -22,13 +23,30 @@ test('a datapath says why it cannot be', () => {
   assert.match(wrong.error, /no datapath of \d+ pages/);
 });
 
-test('over shared memory the same datapath works', () => {
-  const bed = testDatapath({ isShared: true });
-  must(bed.dp.putFlow(matchOf({ in_port: 1 }), [output(2)]));
-  bed.port(1).send(udpFrame());
-  bed.run();
-  assert.deepEqual(bed.port(2).takeSent(), [udpFrame()]);
+/** Random frames through a few actions and a recirculation; what came out, and what was counted. */
+function throughBuild(build: 'release' | 'debug', isShared: boolean): unknown {
+  const bed = testDatapath({ build, isShared });
+  const { dp } = bed;
+  const tagged: DpAction[] = [{ type: 'push_vlan', tpid: 0x8100, tci: 0x1007 }, output(2), { type: 'recirc', id: 1 }];
+  must(dp.putFlow(matchOf({ in_port: 1, recirc_id: 0 }), tagged));
+  must(dp.putFlow(matchOf({ in_port: 1, recirc_id: 1 }), [{ type: 'pop_vlan' }, output(2)]));
+  const random = new Random(5);
+  for (let i = 0; i < 100; i++) {
+    bed.port(1).send(randomFrame(random));
+    bed.run();
+  }
   bed.check();
+  return { frames: bed.port(2).takeSent(), drops: dp.drops(), counters: dp.counters() };
+}
+
+test('release and debug builds, over plain and shared memory, are the same datapath', () => {
+  const expected = throughBuild('release', false);
+  for (const [build, isShared] of [
+    ['release', true],
+    ['debug', false],
+    ['debug', true],
+  ] as const)
+    assert.deepEqual(throughBuild(build, isShared), expected);
 });
 
 test('ports that make no sense are refused', () => {
