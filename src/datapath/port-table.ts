@@ -6,7 +6,7 @@ import type { Netdev } from '../netdev/netdev.ts';
 import { DeviceRings } from '../netdev/rings.ts';
 import type { MemoryPlan } from './memory.ts';
 import { clearPort, type PortEntry, type TunnelPortOptions, writePort, writeTunnelPort } from './ports.ts';
-import { placePortRings, portRingsSize, RingSpace } from './ring-space.ts';
+import { mappedRingsSize, placeMappedRings, placePortRings, portRingsSize, RingSpace } from './ring-space.ts';
 import type { Views } from './views.ts';
 import type { WorkerHost } from './worker.ts';
 
@@ -58,9 +58,13 @@ export class PortTable {
     const fillTarget = options.fillTarget ?? Math.min(64, ringEntries);
     const wrong = this.#wrongNumber(number) ?? this.#wrongRings(ringEntries, fillTarget);
     if (wrong) return fail(wrong);
-    const extent = this.#ringSpace.take(portRingsSize(ringEntries));
+    const offsets = netdev.ringOffsets;
+    const extent = this.#ringSpace.take(offsets ? mappedRingsSize(ringEntries, offsets) : portRingsSize(ringEntries));
     if (!extent) return fail(`no ring space left for port ${number}`);
-    const places = placePortRings(extent.start, ringEntries, this.#plan.frames.start, this.#plan.sizes.chunkSize);
+    const frames = [this.#plan.frames.start, this.#plan.sizes.chunkSize] as const;
+    const places = offsets
+      ? placeMappedRings(extent.start, ringEntries, ...frames, offsets)
+      : placePortRings(extent.start, ringEntries, ...frames);
     const entry = { number, netdev, extent, places, fillTarget, isUp: netdev.isUp, mtu: netdev.mtu };
     writePort(this.#views, this.#plan, entry, this.#worker.plan.index, ifindex);
     const attached = netdev.attach(new DeviceRings(this.#views.memory, places));

@@ -1,8 +1,9 @@
 /**
  * Hands out the ring space, page by page, first fit, and takes it back: ports come and go for ever without loss.
- * A port's four rings lie in one extent: four pairs of indices, each on its own cache line, then the entries.
+ * A port's four rings lie in one extent: four pairs of indices, each on its own cache line, then the entries. Where a
+ * kernel maps rings of its own, each has whole pages and its indices lie where the kernel wants them.
  */
-import type { PortRingPlaces, RingPlace } from '../netdev/rings.ts';
+import type { PortRingOffsets, PortRingPlaces, RingOffsets, RingPlace } from '../netdev/rings.ts';
 import { type Region, RING_PAGE_SIZE } from './memory.ts';
 
 export interface Extent {
@@ -77,6 +78,45 @@ export function placePortRings(start: number, entries: number, umemBase: number,
     tx: ring(DESCRIPTOR_SIZE),
     fill: ring(ADDRESS_SIZE),
     comp: ring(ADDRESS_SIZE),
+    umemBase,
+    chunkSize,
+  };
+}
+
+const pagesOf = (size: number): number => Math.ceil(size / RING_PAGE_SIZE) * RING_PAGE_SIZE;
+
+/** Bytes that the four rings of a port take when a kernel maps them: a page for an index that lies apart, and theirs. */
+export function mappedRingsSize(entries: number, { rx, tx, fill, comp }: PortRingOffsets): number {
+  const descriptors = pagesOf(rx.entries + entries * DESCRIPTOR_SIZE) + pagesOf(tx.entries + entries * DESCRIPTOR_SIZE);
+  const addresses = pagesOf(fill.entries + entries * ADDRESS_SIZE) + pagesOf(comp.entries + entries * ADDRESS_SIZE);
+  return RING_PAGE_SIZE + descriptors + addresses;
+}
+
+/** Places four rings, each from the start of a page on, as a kernel wants them. `start` is the start of a page. */
+export function placeMappedRings(
+  start: number,
+  entries: number,
+  umemBase: number,
+  chunkSize: number,
+  offsets: PortRingOffsets,
+): PortRingPlaces {
+  let page = start + RING_PAGE_SIZE;
+  const ring = (at: RingOffsets, entrySize: number): RingPlace => {
+    const place = {
+      producer: page + at.producer,
+      consumer: page + at.consumer,
+      entries: page + at.entries,
+      mask: entries - 1,
+    };
+    page += pagesOf(at.entries + entries * entrySize);
+    return place;
+  };
+  const rx = ring(offsets.rx, DESCRIPTOR_SIZE);
+  return {
+    rx: offsets.isRxProducerApart ? { ...rx, producer: start } : rx,
+    tx: ring(offsets.tx, DESCRIPTOR_SIZE),
+    fill: ring(offsets.fill, ADDRESS_SIZE),
+    comp: ring(offsets.comp, ADDRESS_SIZE),
     umemBase,
     chunkSize,
   };

@@ -6,11 +6,12 @@
  * the kernel, a Rust addon and plain TypeScript can stand at the device's end of the same rings.
  *
  * Invariants. Each ring has one producer and one consumer. A chunk is in exactly one place: on a ring, on the worker's
- * free stack, in a burst, or held by an upcall. A frame's first byte lies HEADROOM bytes into its chunk when it arrives.
+ * free stack, in a burst, or held by an upcall. A frame's first byte lies at least HEADROOM bytes into its chunk when it
+ * arrives.
  */
 import type { Micros } from '../lib/clock.ts';
 import type { Result } from '../lib/result.ts';
-import type { DeviceRings } from './rings.ts';
+import type { DeviceRings, PortRingOffsets } from './rings.ts';
 
 export interface NetdevStats {
   readonly rxDropped: number;
@@ -28,6 +29,8 @@ export interface Netdev {
   /** Bytes behind the Ethernet header. */
   readonly mtu: number;
   readonly isUp: boolean;
+  /** How its rings must lie; left out by devices that take them as they come. */
+  readonly ringOffsets?: PortRingOffsets | undefined;
 
   /** Takes its end of the rings. Called once before any other call. */
   attach(rings: DeviceRings): Result<void>;

@@ -26,6 +26,36 @@ export interface PortRingPlaces {
   readonly chunkSize: number;
 }
 
+/** Where a kernel that maps a ring of its own wants indices and entries, in bytes from the start of a page. */
+export interface RingOffsets {
+  readonly producer: number;
+  readonly consumer: number;
+  readonly entries: number;
+}
+
+/** For a device whose rings are mapped: each of the four begins on a page of its own, and has whole pages. */
+export interface PortRingOffsets {
+  readonly rx: RingOffsets;
+  readonly tx: RingOffsets;
+  readonly fill: RingOffsets;
+  readonly comp: RingOffsets;
+  /** The rx producer index that the worker reads lies apart from the kernel's: the device shows frames one by one. */
+  readonly isRxProducerApart: boolean;
+}
+
+const LINE_SHIFT = 6;
+const SKEWS = 8;
+
+/**
+ * Where in its chunk a frame goes: HEADROOM bytes in, and up to seven cache lines more, other ones in the next chunk. At
+ * equal places in chunks of a power of two the first lines of all frames fall into two sets of the nearest cache.
+ */
+function placeIn(chunk: number, size: number, chunkSize: number): number {
+  const room = (chunkSize - HEADROOM - size) >>> LINE_SHIFT;
+  const skew = (chunk >>> (31 - Math.clz32(chunkSize))) & (SKEWS - 1);
+  return chunk + HEADROOM + (Math.min(skew, room) << LINE_SHIFT);
+}
+
 /** Sees a frame that leaves; the bytes are valid during the call only. */
 export type FrameVisitor = (memory: Uint8Array, start: number, size: number) => void;
 
@@ -92,7 +122,7 @@ export class DeviceRings {
     }
     const chunk = words[(fill.entries >>> 2) + (fillConsumer & fill.mask) * 2]!;
     this.#store(fill.consumer, fillConsumer + 1);
-    const address = chunk + HEADROOM;
+    const address = placeIn(chunk, frame.length, this.places.chunkSize);
     this.#bytes.set(frame, umemBase + address);
     const entry = (rx.entries >>> 2) + (rxProducer & rx.mask) * 4;
     words[entry] = address;

@@ -8,7 +8,7 @@
 import type { Micros } from '../lib/clock.ts';
 import type { Result } from '../lib/result.ts';
 import type { Netdev, NetdevStats } from './netdev.ts';
-import { DeviceRings, type FrameVisitor } from './rings.ts';
+import { DeviceRings, type FrameVisitor, type PortRingOffsets } from './rings.ts';
 
 /** The face of DeviceRings, with the frames handed on to other rings. */
 export class InterposedRings extends DeviceRings {
@@ -68,6 +68,10 @@ export abstract class NetdevWrapper implements Netdev {
 
   get isUp(): boolean {
     return this.inner.isUp;
+  }
+
+  get ringOffsets(): PortRingOffsets | undefined {
+    return this.inner.ringOffsets;
   }
 
   attach(rings: DeviceRings): Result<void> {

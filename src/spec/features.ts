@@ -28,7 +28,17 @@ export const features: readonly FeatureSpec[] = [
   ]),
   ...area('Packet I/O', [
     ['memory, pcap and pcapng files', 'works'],
-    ['AF_XDP, TAP, AF_PACKET', 'not yet'],
+    [
+      'AF_PACKET, TAP: offloads of the ends left on, large segments cut and put together again',
+      'works',
+      'library only',
+    ],
+    [
+      'AF_XDP, native and generic: rings and frames inside the Wasm memory',
+      'works',
+      'library only; one queue, copy mode',
+    ],
+    ['zero copy, several queues a port, io_uring', 'not yet'],
   ]),
   ...area('Management', [
     ['simulator on a virtual clock', 'works'],

@@ -1,49 +1,39 @@
 /**
- * A switch between real interfaces, in a process of its own: one bridge, NORMAL. Sends 'ready', answers 'report' and 'stop'.
- * usage: node io-switch.ts JSON-of-IoPort[]
+ * A switch between real interfaces, in a process of its own: one bridge, NORMAL. Sends 'ready', answers 'report', 'cpu' and 'stop'.
+ * usage: node io-switch.ts JSON-of-IoPort[] [CHUNK-SIZE]
  */
 import { loadNative } from '../../backends/native/index.ts';
-import { PacketNetdev } from '../../backends/packet/index.ts';
-import { TapNetdev } from '../../backends/tap/index.ts';
 import { must } from '../../src/lib/result.ts';
-import type { Netdev } from '../../src/netdev/netdev.ts';
 import { createSwitch } from '../../src/vswitchd/switch.ts';
-
-export interface IoPort {
-  readonly backend: 'packet' | 'tap';
-  readonly name: string;
-}
+import { type IoPort, openers } from './io-ports.ts';
 
 export interface IoReport {
   readonly drops: Readonly<Record<string, number>>;
   readonly ports: Readonly<Record<string, { readonly rx: number; readonly tx: number; readonly errors: number }>>;
   readonly problems: readonly string[];
   readonly difference: number;
-  /** Microseconds of CPU so far. */
-  readonly cpu: number;
 }
-
-type RealNetdev = Netdev & { readonly fd: number | null };
-
-const openers: Record<IoPort['backend'], (name: string) => RealNetdev> = {
-  packet: (name) => must(PacketNetdev.open(name)),
-  tap: (name) => must(TapNetdev.open(name)),
-};
 
 const ports = JSON.parse(process.argv[2]!) as readonly IoPort[];
 const addon = must(loadNative());
-const sw = createSwitch({ ringSize: 1024, frameCount: 8192 });
+const chunkSize = Number(process.argv[3] ?? 2048);
+const sw = createSwitch({ ringSize: 2048, frameCount: 8192, chunkSize });
 sw.addBridge({ name: 'br0', mac: Uint8Array.of(2, 0, 0, 0, 0, 0xff) });
-const netdevs = ports.map(({ backend, name }) => openers[backend](name));
+const netdevs = ports.map(({ backend, name, mtu }) => openers[backend](name, mtu));
 for (const netdev of netdevs) sw.addPort('br0', { name: netdev.name, netdev });
 
 let isRunning = true;
 const now = (): number => performance.now() * 1000;
 
+/** Microseconds so far. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 function report(): IoReport {
   const { drops, ports: counted } = sw.counters();
   const audit = sw.audit();
-  const { user, system } = process.cpuUsage();
   const perPort = netdevs.map((netdev) => {
     const { rxErrors, txErrors, rxDropped, txDropped } = netdev.stats();
     const { rxPackets: rx = 0, txPackets: tx = 0 } =
@@ -55,11 +45,14 @@ function report(): IoReport {
     ports: Object.fromEntries(perPort),
     problems: audit.problems,
     difference: audit.difference,
-    cpu: user + system,
   };
 }
 
 process.on('message', (command) => {
+  if (command === 'cpu') {
+    process.send!(cpu());
+    return;
+  }
   const before = report();
   if (command === 'stop') {
     isRunning = false;
@@ -79,7 +72,7 @@ function turn(): void {
   if (frames === 0)
     addon.waitReadable(
       Int32Array.from(netdevs, (netdev) => netdev.fd ?? -1),
-      10,
+      50,
     );
   setImmediate(turn);
 }

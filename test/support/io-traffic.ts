@@ -1,7 +1,7 @@
 /**
  * Traffic for tests, run inside a namespace. Sends one message when it is ready (servers) and one at the end.
  * usage: node io-traffic.ts tcp-sink ADDRESS PORT | tcp-source ADDRESS PORT BYTES
- *                         | udp-echo ADDRESS PORT | udp-ping ADDRESS PORT COUNT SIZE
+ *                         | udp-echo ADDRESS PORT | udp-ping ADDRESS PORT COUNT SIZE | udp-flood ADDRESS PORT
  */
 import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -107,7 +107,20 @@ async function udpPing(count: number, size: number): Promise<void> {
   process.disconnect();
 }
 
+/** Without end; what cannot be sent (the interface is down for a moment) is left out. */
+function udpFlood(): void {
+  const socket = createSocket(family);
+  const data = block(0, 200);
+  const burst = (): void => {
+    for (let i = 0; i < 20; i++) socket.send(data, Number(port), address, () => undefined);
+    setTimeout(burst, 1);
+  };
+  socket.on('error', () => undefined);
+  burst();
+}
+
 if (mode === 'tcp-sink') tcpSink();
 else if (mode === 'tcp-source') tcpSource(Number(rest[0]));
 else if (mode === 'udp-echo') udpEcho();
+else if (mode === 'udp-flood') udpFlood();
 else await udpPing(Number(rest[0]), Number(rest[1]));

@@ -6,7 +6,8 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { loadNative } from '../../backends/native/index.ts';
-import type { IoPort, IoReport } from './io-switch.ts';
+import type { IoPort } from './io-ports.ts';
+import type { IoReport } from './io-switch.ts';
 
 /** Why tests in namespaces cannot run here; false when they can. Node's test runner prints it with the skip. */
 export function whyNoNamespaces(): string | false {
@@ -19,8 +20,8 @@ export function whyNoNamespaces(): string | false {
 export type Backend = IoPort['backend'];
 
 export const ends = [
-  { name: 'a', v4: '10.77.0.1', v6: 'fd77::1' },
-  { name: 'b', v4: '10.77.0.2', v6: 'fd77::2' },
+  { name: 'a', v4: '10.77.0.1', v6: 'fd77::1', inside: '10.78.0.1' },
+  { name: 'b', v4: '10.77.0.2', v6: 'fd77::2', inside: '10.78.0.2' },
 ] as const;
 
 let made = 0;
@@ -76,6 +77,26 @@ export class Namespaces {
     this.ip('-n', at, 'link', 'set', 'dev', end, 'addrgenmode', 'none', 'up');
   }
 
+  /** Two interfaces of one namespace, joined. */
+  addPair(name: string, first: string, second: string): void {
+    const at = this.full(name);
+    this.ip('-n', at, 'link', 'add', 'name', first, 'type', 'veth', 'peer', 'name', second);
+    for (const end of [first, second]) this.ip('-n', at, 'link', 'set', 'dev', end, 'addrgenmode', 'none', 'up');
+  }
+
+  /** A persistent TAP device. */
+  addTap(name: string, device: string): void {
+    this.ip('-n', this.full(name), 'tuntap', 'add', 'dev', device, 'mode', 'tap');
+  }
+
+  /** Sends UDP datagrams without end to an address that does not answer. */
+  flood(name: string, address: string, device: string): ChildProcess {
+    const at = this.full(name);
+    const mac = '02:77:00:00:00:77';
+    this.ip('-n', at, 'neighbour', 'replace', address, 'lladdr', mac, 'dev', device, 'nud', 'permanent');
+    return this.start(name, 'io-traffic.ts', 'udp-flood', address, '9');
+  }
+
   /** Hands a TAP device of the switch's namespace to an end, as its eth0. */
   giveTap(end: string): void {
     this.ip('-n', this.full('s'), 'link', 'set', 'dev', end, 'down');
@@ -88,6 +109,20 @@ export class Namespaces {
     this.ip('-n', at, 'address', 'add', `${end.v4}/24`, 'dev', 'eth0');
     this.ip('-n', at, 'link', 'set', 'eth0', 'up');
     this.ip('-n', at, 'address', 'add', `${end.v6}/64`, 'dev', 'eth0', 'nodad');
+  }
+
+  /** Joins the ends by the kernel's own VXLAN, over what joins them already. */
+  addVxlan(addressOf: (end: (typeof ends)[number]) => string, options: readonly string[]): void {
+    for (const [here, there] of [
+      [ends[0], ends[1]],
+      [ends[1], ends[0]],
+    ] as const) {
+      const path = ['local', addressOf(here), 'remote', addressOf(there), 'dstport', '4789', 'dev', 'eth0'];
+      const at = this.full(here.name);
+      this.ip('-n', at, 'link', 'add', 'name', 'tunnel', 'type', 'vxlan', 'id', '7', ...path, ...options);
+      this.ip('-n', at, 'address', 'add', `${here.inside}/24`, 'dev', 'tunnel');
+      this.ip('-n', at, 'link', 'set', 'dev', 'tunnel', 'up');
+    }
   }
 
   async close(): Promise<void> {
@@ -119,13 +154,13 @@ export class IoBed {
   readonly names: Namespaces;
   readonly #switch: ChildProcess;
 
-  static async create(backends: readonly [IoPort, IoPort]): Promise<IoBed> {
+  static async create(ports: readonly [IoPort, IoPort], chunkSize = 2048): Promise<IoBed> {
     const names = new Namespaces(['s', 'a', 'b']);
     try {
-      for (const { backend, name } of backends) if (backend !== 'tap') names.addVeth(name);
-      const child = names.start('s', 'io-switch.ts', JSON.stringify(backends));
+      for (const { backend, name, mtu } of ports) if (backend !== 'tap') names.addVeth(name, mtu);
+      const child = names.start('s', 'io-switch.ts', JSON.stringify(ports), `${chunkSize}`);
       await message(child);
-      for (const { backend, name } of backends) if (backend === 'tap') names.giveTap(name);
+      for (const { backend, name } of ports) if (backend === 'tap') names.giveTap(name);
       for (const end of ends) names.setUp(end);
       return new IoBed(names, child);
     } catch (error) {
@@ -143,6 +178,12 @@ export class IoBed {
   async report(): Promise<IoReport> {
     this.#switch.send('report');
     return message<IoReport>(this.#switch);
+  }
+
+  /** Microseconds of CPU that the switch has used so far. */
+  async cpu(): Promise<number> {
+    this.#switch.send('cpu');
+    return message<number>(this.#switch);
   }
 
   /** Closes the switch and returns its last report. */
