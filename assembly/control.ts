@@ -64,9 +64,6 @@ import {
   METER_SET_SIZEOF,
   PACKET_CSUM_START,
   PACKET_DEPTH,
-  PACKET_HASH,
-  PACKET_KEY,
-  PACKET_KEY_MAP,
   PACKET_PACKET_TYPE,
   PACKET_RECIRC_ID,
   PACKET_TCP_FLAGS,
@@ -86,7 +83,6 @@ import { ACTIONS_SIZE_MAX, CONTROL_RING_SIZE } from '../src/gen/limits';
 import { runActions } from './action/index';
 import { meterSet } from './action/meter';
 import { flowById, flushFlows, putFlow, removeFlow } from './classifier/flows';
-import { hashKey } from './flow/hash';
 import { allocPacket, dropPacket, initPacket, metaBlocks, setKeyBlocks } from './layout/packets';
 import {
   chunkOf,
@@ -247,7 +243,6 @@ function runOn(w: usize, list: usize, p: usize, body: usize, actionsSize: u32): 
     dropPacket(w, p, reason);
     return;
   }
-  store<u32>(p, hashKey(load<u32>(p, PACKET_KEY), load<u64>(p, PACKET_KEY_MAP)), PACKET_HASH);
   const flow = flowById(w, load<u32>(body, EXECUTE_FLOW_ID));
   if (flow != 0) creditFlow(w, flow, 1, <u64>load<u32>(body, EXECUTE_SIZE), load<u16>(p, PACKET_TCP_FLAGS));
   runActions(w, list, 1, body + EXECUTE_SIZEOF + <usize>KEY_SIZE, actionsSize);

@@ -19,6 +19,7 @@ import {
   COUNTER_RX_PACKETS,
   COUNTER_SUBTABLES_VISITED,
   DROP_ACTION_DEPTH,
+  DROP_EXPLICIT,
   DROP_RECIRC_DEPTH,
   DROP_RX_NO_PORT,
 } from '../src/gen/counters';
@@ -34,9 +35,6 @@ import {
   NONE_U32,
   PACKET_DEPTH,
   PACKET_FLOW,
-  PACKET_HASH,
-  PACKET_KEY,
-  PACKET_KEY_MAP,
   PACKET_NEXT,
   PACKET_SIZE,
   PACKET_TCP_FLAGS,
@@ -57,19 +55,20 @@ import {
   WORKER_NOW,
 } from '../src/gen/layout';
 import { BURST_MAX, RECIRC_DEPTH_MAX } from '../src/gen/limits';
-import { runActions } from './action/index';
+import { dropList } from './action/frame';
+import { enterLists, leaveLists, runList } from './action/index';
 import { cacheInsert, cacheLookup } from './cache/exact-match';
 import { isCacheAsked, noteWorth } from './cache/worth';
 import { classify } from './classifier/lookup';
-import { hashKey } from './flow/hash';
 import { allocPacket, dropPacket, initPacket } from './layout/packets';
 import { portAt } from './layout/ports';
 import { drainComp, ourIndex, refillFill, refuseDescriptor, setIndex, theirIndex } from './layout/rings';
 import { upcallPacket } from './layout/upcalls';
 import {
-  chunkOf,
   chunkSizeOf,
   counterAdd,
+  framesOf,
+  framesSizeOf,
   listGet,
   listMark,
   listRelease,
@@ -115,15 +114,29 @@ function receiveBurst(w: usize, port: usize, number: u32, limit: u32): u32 {
   let taken: u32 = 0;
   let count: u32 = 0;
   let bytes: u64 = 0;
-  const base = <usize>load<u32>(port, PORT_UMEM_BASE);
+  const frames = framesOf(w);
+  const framesSize = <usize>framesSizeOf(w);
+  const chunkSize = chunkSizeOf(w);
+  const base = <usize>load<u32>(port, PORT_UMEM_BASE) - frames;
   const entries = <usize>load<u32>(port, PORT_RX_ENTRIES);
   const mask = load<u32>(port, PORT_RX_MASK);
   for (; taken < waiting; taken++) {
     const entry = entries + ((<usize>((consumer + taken) & mask)) << 4);
     const p = allocPacket(w);
     if (p == 0) break; // the rest waits on the ring
-    bytes += <u64>load<u32>(entry, 8);
-    if (takeDescriptor(w, port, number, base, entry, p)) listSet(list, count++, p);
+    const size = load<u32>(entry, 8);
+    const within = base + <usize>load<u32>(entry); // the frames
+    const room = chunkSize - (<u32>within & (chunkSize - 1));
+    bytes += <u64>size;
+    // one branch for both: the device's descriptors are right
+    if (u32(within >= framesSize) | u32(size > room)) {
+      refuseDescriptor(w, port, p, frames + within);
+      continue;
+    }
+    const data = frames + within;
+    load<u32>(data); // starts the way of the frame's first line into the cache
+    initPacket(p, data, size, data + <usize>room - <usize>chunkSize, number);
+    listSet(list, count++, p);
   }
   setIndex(port, PORT_RX_CONSUMER, consumer + taken);
   store<u64>(port, load<u64>(port, PORT_RX_PACKETS) + <u64>taken, PORT_RX_PACKETS);
@@ -134,21 +147,6 @@ function receiveBurst(w: usize, port: usize, number: u32, limit: u32): u32 {
   else if (count != 0) processList(w, list, count);
   listRelease(w, mark);
   return taken;
-}
-
-/** Makes a descriptor's frame a Packet; false when it cannot be one (counted, chunk and slot given back). */
-// @inline
-function takeDescriptor(w: usize, port: usize, number: u32, base: usize, entry: usize, p: usize): bool {
-  const data = base + <usize>load<u32>(entry);
-  const size = load<u32>(entry, 8);
-  const chunk = chunkOf(w, data);
-  if (chunk == 0 || size > chunkSizeOf(w) - <u32>(data - chunk)) {
-    refuseDescriptor(w, port, p, chunk);
-    return false;
-  }
-  load<u32>(data); // starts the way of the frame's first line into the cache
-  initPacket(p, data, size, chunk, number);
-  return true;
 }
 
 /** The frames of a port that is down end here. */
@@ -183,7 +181,6 @@ function parsePass(w: usize, list: usize, count: u32): u32 {
       dropPacket(w, p, reason);
       continue;
     }
-    store<u32>(p, hashKey(load<u32>(p, PACKET_KEY), load<u64>(p, PACKET_KEY_MAP)), PACKET_HASH);
     store<u32>(out, <u32>p);
     out += 4;
   }
@@ -219,6 +216,7 @@ function classifyCopy(w: usize, list: usize, copy: usize, count: u32): u32 {
 function actPass(w: usize, list: usize, count: u32, groups: usize): void {
   const end = groups + <usize>(groupByFlow(w, list, count, groups) * GROUP_SIZEOF);
   for (let group = groups; group < end; group += <usize>GROUP_SIZEOF) creditGroup(w, group);
+  const isDeep = !enterLists(w);
   for (let group = groups; group < end; group += <usize>GROUP_SIZEOF) {
     const size = load<u32>(group, GROUP_COUNT);
     let p = <usize>load<u32>(group, GROUP_HEAD);
@@ -227,8 +225,11 @@ function actPass(w: usize, list: usize, count: u32, groups: usize): void {
       p = <usize>load<u32>(p, PACKET_NEXT);
     }
     const actions = <usize>load<u32>(<usize>load<u32>(group, GROUP_FLOW), FLOW_ACTIONS);
-    runActions(w, list, size, actions + ACTION_LIST_SIZEOF, load<u32>(actions, ACTION_LIST_SIZE));
+    const listSize = load<u32>(actions, ACTION_LIST_SIZE);
+    if (isDeep) dropList(w, list, size, DROP_ACTION_DEPTH);
+    else runList(w, list, size, actions + ACTION_LIST_SIZEOF, listSize, DROP_EXPLICIT);
   }
+  if (!isDeep) leaveLists(w);
 }
 
 /** Chains the packets of each megaflow, in their order; misses go up. Returns how many groups there are. */
@@ -269,6 +270,7 @@ function groupByFlow(w: usize, list: usize, count: u32, groups: usize): u32 {
 function creditGroup(w: usize, group: usize): void {
   const flow = <usize>load<u32>(group, GROUP_FLOW);
   store<u32>(flow, 0, FLOW_BATCH);
+  load<u32>(<usize>load<u32>(flow, FLOW_ACTIONS)); // on its way into the cache
   creditFlow(w, flow, load<u32>(group, GROUP_COUNT), load<u64>(group, GROUP_BYTES), load<u32>(group, GROUP_TCP_FLAGS));
 }
 

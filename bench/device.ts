@@ -34,12 +34,26 @@ function copy(to: usize, from: usize, size: usize): void {
   }
 }
 
+/** Where in its chunk a frame goes: as src/netdev/rings.ts does it, up to seven cache lines behind HEADROOM. */
+function placeIn(chunk: u32, size: u32, chunkSize: u32): u32 {
+  const room = (chunkSize - HEADROOM - size) & ~63;
+  return chunk + HEADROOM + min<u32>(((chunk >>> ctz<u32>(chunkSize)) & 7) << 6, room);
+}
+
 /**
  * Puts frames of the trace, from entry `first` on, onto the port's rx ring: at most `limit`, as long as they came in by
  * `number`. Returns how many fitted.
  * @param index { u32 offset, u16 size, u16 in_port } each
  */
-export function deliver(port: usize, number: u32, index: usize, frames: usize, first: u32, limit: u32): u32 {
+export function deliver(
+  port: usize,
+  number: u32,
+  chunkSize: u32,
+  index: usize,
+  frames: usize,
+  first: u32,
+  limit: u32,
+): u32 {
   const rx = load<u32>(port, PORT_RX_PRODUCER);
   const fill = load<u32>(port, PORT_FILL_CONSUMER);
   const rxMask = load<u32>(port, PORT_RX_MASK);
@@ -57,7 +71,7 @@ export function deliver(port: usize, number: u32, index: usize, frames: usize, f
   for (; entry < end; entry += 8) {
     if (<u32>load<u16>(entry, 6) !== number || at === fillProducer || to - rxConsumer > rxMask) break;
     const size = <u32>load<u16>(entry, 4);
-    const address = load<u32>(fillEntries + ((at & fillMask) << 3)) + HEADROOM;
+    const address = placeIn(load<u32>(fillEntries + ((at & fillMask) << 3)), size, chunkSize);
     copy(base + address, frames + load<u32>(entry), size);
     const descriptor = rxEntries + ((to & rxMask) << 4);
     store<u64>(descriptor, address);

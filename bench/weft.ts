@@ -26,7 +26,15 @@ import type { DeviceRings } from '../src/netdev/rings.ts';
 import { type FlowRecord, readWorkload, type WorkloadFile } from './workload-file.ts';
 
 export interface DeviceKernel {
-  deliver(port: number, number: number, index: number, frames: number, first: number, limit: number): number;
+  deliver(
+    port: number,
+    number: number,
+    chunkSize: number,
+    index: number,
+    frames: number,
+    first: number,
+    limit: number,
+  ): number;
   drain(port: number, chunkSize: number): number;
 }
 
@@ -173,7 +181,8 @@ export class WeftBench {
       const number = this.#inPorts[this.#position]!;
       const limit = Math.min(BURST_MAX, frameCount - this.#position);
       const port = this.#portAddress(number);
-      const count = this.#kernel.deliver(port, number, this.#index, this.#frames, this.#position, limit);
+      const first = this.#position;
+      const count = this.#kernel.deliver(port, number, CHUNK_SIZE, this.#index, this.#frames, first, limit);
       this.#now = (this.#now + 1) | 0;
       if (this.datapath.process(number, count, this.#now) !== count) throw new Error('a burst was not taken whole');
       done += count;

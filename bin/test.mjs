@@ -16,13 +16,15 @@ const programs = {
   'ovs-vsctl': 'openvswitch-switch',
   tshark: 'tshark',
   tcpdump: 'tcpdump',
+  python3: 'python3',
   ip: 'iproute2',
   ping: 'iputils-ping',
   'qemu-aarch64-static': 'qemu-user-static',
 };
 
-/** Libraries of the other architecture, for the tests that run there under emulation. */
-const arm64Libraries = {
+/** Libraries that tests need: a Python client of the database, and the other architecture's for emulation. */
+const libraries = {
+  '/usr/lib/python3/dist-packages/ovs/__init__.py': 'python3-openvswitch',
   '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libgcc_s.so.1': 'libgcc-s1-arm64-cross',
@@ -34,7 +36,9 @@ const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { stdi
 function installPrograms() {
   const packages = [
     ...Object.entries(programs).filter(([program]) => !has(program)),
-    ...Object.entries(arm64Libraries).filter(([file]) => process.arch === 'x64' && !existsSync(file)),
+    ...Object.entries(libraries).filter(
+      ([file]) => (process.arch === 'x64' || !file.includes('aarch64')) && !existsSync(file),
+    ),
   ].map(([, pkg]) => pkg);
   if (packages.length === 0) return;
   if (process.getuid?.() !== 0 || !has('apt-get')) {
@@ -131,7 +135,13 @@ if (!only || only === 'checks') {
   check('layers', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'src', 'backends', 'assembly']);
   check('dead code', bin('knip'), []);
   if (has('cargo'))
-    check('native twin builds', 'cargo', ['build', '--quiet', '--release', '--manifest-path', 'bench/native/Cargo.toml']);
+    check('native twin builds', 'cargo', [
+      'build',
+      '--quiet',
+      '--release',
+      '--manifest-path',
+      'bench/native/Cargo.toml',
+    ]);
 }
 suite('unit', 'test/unit/**/*.test.ts', 2);
 suite('differential', 'test/differential/**/*.test.ts', 2);

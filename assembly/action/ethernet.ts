@@ -51,25 +51,24 @@ export function popEth(w: usize, list: usize, count: u32): u32 {
 
 /** Both addresses in one vector. An L3 packet stays as it is. */
 export function setEth(list: usize, count: u32, at: usize): void {
-  const value = v128.load(at, ACT_SET_ETH_DST);
-  const mask = v128.and(
-    v128.load(at, ACT_SET_ETH_DST_MASK),
-    v128(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0),
-  );
-  for (let i: u32 = 0; i < count; i++) {
-    const p = listGet(list, i);
+  const addresses = v128(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0);
+  const mask = v128.and(v128.load(at, ACT_SET_ETH_DST_MASK), addresses);
+  const value = v128.and(v128.load(at, ACT_SET_ETH_DST), mask);
+  const end = list + ((<usize>count) << 2);
+  for (let next = list; next < end; next += 4) {
+    const p = <usize>load<u32>(next);
     if (load<u32>(p, PACKET_PACKET_TYPE) != 0) continue;
     const data = dataOf(p);
     const size = sizeOf(p);
-    if (size >= 16) v128.store(data, v128.bitselect(value, v128.load(data), mask));
+    if (size >= 16) v128.store(data, v128.or(value, v128.andnot(v128.load(data), mask)));
     else if (size >= HEADER_SIZE) setEthShort(data, value, mask);
   }
 }
 
-/** For a frame that ends before a vector does. */
+/** For a frame that ends before a vector does. `value` has no bit outside `mask`. */
 function setEthShort(data: usize, value: v128, mask: v128): void {
   const low = i64x2.extract_lane(mask, 0);
-  store<u64>(data, (load<u64>(data) & ~low) | (i64x2.extract_lane(value, 0) & low));
+  store<u64>(data, (load<u64>(data) & ~low) | i64x2.extract_lane(value, 0));
   const high = i32x4.extract_lane(mask, 2);
-  store<u32>(data, (load<u32>(data, 8) & ~high) | (i32x4.extract_lane(value, 2) & high), 8);
+  store<u32>(data, (load<u32>(data, 8) & ~high) | i32x4.extract_lane(value, 2), 8);
 }

@@ -121,17 +121,31 @@ export function runActions(w: usize, list: usize, count: u32, actions: usize, si
 /** @param endReason what packets that are left at the end are counted as */
 function runNested(w: usize, list: usize, count: u32, actions: usize, size: u32, endReason: u32): void {
   if (count == 0) return;
-  const depth = load<u32>(w, WORKER_ACTION_DEPTH);
-  if (depth >= ACTION_DEPTH_MAX) {
-    dropList(w, list, count, DROP_ACTION_DEPTH);
-    return;
+  if (!enterLists(w)) dropList(w, list, count, DROP_ACTION_DEPTH);
+  else {
+    runList(w, list, count, actions, size, endReason);
+    leaveLists(w);
   }
+}
+
+/** One level deeper; false when that is too deep, and then it is not to be left. */
+// @inline
+export function enterLists(w: usize): bool {
+  const depth = load<u32>(w, WORKER_ACTION_DEPTH);
+  if (depth >= ACTION_DEPTH_MAX) return false;
   store<u32>(w, depth + 1, WORKER_ACTION_DEPTH);
-  const mark = listMark(w);
+  return true;
+}
+
+// @inline
+export function leaveLists(w: usize): void {
+  store<u32>(w, load<u32>(w, WORKER_ACTION_DEPTH) - 1, WORKER_ACTION_DEPTH);
+}
+
+/** A list's actions, between enterLists and leaveLists. */
+export function runList(w: usize, list: usize, count: u32, actions: usize, size: u32, endReason: u32): void {
   const left = walk(w, list, count, actions, actions + <usize>size);
   if (left != 0) dropList(w, list, left, endReason);
-  listRelease(w, mark);
-  store<u32>(w, depth, WORKER_ACTION_DEPTH);
 }
 
 /** True when no action from `at` on uses a packet: what is done to it there nobody sees. */
@@ -262,6 +276,9 @@ function change(w: usize, list: usize, count: u32, at: usize, type: u32): u32 {
   switch (type) {
     case ACT_PUSH_VLAN:
       return pushVlan(w, list, count, at);
+    case ACT_POP_VLAN:
+      popVlan(list, count);
+      return count;
     case ACT_PUSH_MPLS:
       return pushMpls(w, list, count, at);
     case ACT_PUSH_ETH:
@@ -293,9 +310,6 @@ function changeAll(w: usize, list: usize, count: u32, at: usize, type: u32): u32
   switch (type) {
     case ACT_TRUNC:
       truncate(list, count, at);
-      break;
-    case ACT_POP_VLAN:
-      popVlan(list, count);
       break;
     case ACT_POP_MPLS:
       popMpls(list, count, at);

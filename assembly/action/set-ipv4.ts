@@ -10,7 +10,6 @@ import {
   ACT_SET_IPV4_TTL_MASK,
 } from '../../src/gen/actions';
 import { PACKET_L3_OFFSET } from '../../src/gen/layout';
-import { listGet, listSet } from '../layout/worker';
 import { applyDelta, applyPseudoDelta, delta16, delta32 } from './delta';
 import { dataOf, dropUnfit, hasL3, masked } from './frame';
 
@@ -34,46 +33,45 @@ function setAddress(at: usize, value: u32, mask: u32): u32 {
 
 /** Returns how many packets are left in the list. */
 export function setIpv4(w: usize, list: usize, count: u32, at: usize): u32 {
-  const srcMask = load<u32>(at, ACT_SET_IPV4_SRC_MASK);
-  const dstMask = load<u32>(at, ACT_SET_IPV4_DST_MASK);
-  const hasAddresses = (srcMask | dstMask) != 0;
-  const src = load<u32>(at, ACT_SET_IPV4_SRC);
-  const dst = load<u32>(at, ACT_SET_IPV4_DST);
+  const hasAddresses = (load<u32>(at, ACT_SET_IPV4_SRC_MASK) | load<u32>(at, ACT_SET_IPV4_DST_MASK)) != 0;
   const tosMask = <u32>load<u8>(at, ACT_SET_IPV4_TOS_MASK);
-  const tos = <u32>load<u8>(at, ACT_SET_IPV4_TOS);
+  const tos = <u32>load<u8>(at, ACT_SET_IPV4_TOS) & tosMask;
   const ttlMask = <u32>load<u8>(at, ACT_SET_IPV4_TTL_MASK);
-  const ttl = <u32>load<u8>(at, ACT_SET_IPV4_TTL);
-  let kept: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    const p = listGet(list, i);
+  const ttl = <u32>load<u8>(at, ACT_SET_IPV4_TTL) & ttlMask;
+  const end = list + ((<usize>count) << 2);
+  let out = list;
+  for (let next = list; next < end; next += 4) {
+    const p = <usize>load<u32>(next);
     const ip = dataOf(p) + <usize>load<u16>(p, PACKET_L3_OFFSET);
     if (!hasL3(p, HEADER_SIZE) || load<u8>(ip) >>> 4 != 4) {
       dropUnfit(w, p, false);
       continue;
     }
-    listSet(list, kept++, p);
-    let delta: u32 = 0;
-    if (hasAddresses) {
-      delta = setAddress(ip + SRC, src, srcMask) + setAddress(ip + DST, dst, dstMask);
-      if (delta != 0) applyPseudoDelta(p, load<u8>(ip, PROTOCOL), false, delta);
-    }
+    store<u32>(out, <u32>p);
+    out += 4;
+    let delta: u32 = hasAddresses ? setAddresses(p, ip, at) : 0;
     if (tosMask != 0) {
       const old = <u32>load<u8>(ip, TOS);
-      const now = masked(old, tos, tosMask);
-      if (now != old) {
-        store<u8>(ip, <u8>now, TOS);
-        delta += delta16(old << 8, now << 8);
-      }
+      const now = (old & ~tosMask) | tos;
+      store<u8>(ip, <u8>now, TOS);
+      if (now != old) delta += delta16(old << 8, now << 8);
     }
     if (ttlMask != 0) {
       const old = <u32>load<u8>(ip, TTL);
-      const now = masked(old, ttl, ttlMask);
-      if (now != old) {
-        store<u8>(ip, <u8>now, TTL);
-        delta += delta16(old, now);
-      }
+      const now = (old & ~ttlMask) | ttl;
+      store<u8>(ip, <u8>now, TTL);
+      if (now != old) delta += delta16(old, now);
     }
     if (delta != 0) applyDelta(ip + CHECKSUM, delta);
   }
-  return kept;
+  return <u32>((out - list) >> 2);
+}
+
+/** Sets both addresses; returns the delta, which the transport checksum has got already. */
+function setAddresses(p: usize, ip: usize, at: usize): u32 {
+  const src = setAddress(ip + SRC, load<u32>(at, ACT_SET_IPV4_SRC), load<u32>(at, ACT_SET_IPV4_SRC_MASK));
+  const dst = setAddress(ip + DST, load<u32>(at, ACT_SET_IPV4_DST), load<u32>(at, ACT_SET_IPV4_DST_MASK));
+  const delta = src + dst;
+  if (delta != 0) applyPseudoDelta(p, load<u8>(ip, PROTOCOL), false, delta);
+  return delta;
 }

@@ -45,7 +45,7 @@ import {
 import { dropPacket } from '../layout/packets';
 import { portAt } from '../layout/ports';
 import { listGet, listSet } from '../layout/worker';
-import { finishSum, onesSum, pseudoSum4, pseudoSum6 } from '../packet/checksum';
+import { finishSum, headerSum4, onesSum, pseudoSum4, pseudoSum6 } from '../packet/checksum';
 import { applyCut, dataOf, l4Size, resizeUnparsed, sizeOf, swap16 } from './frame';
 import { clearConnection, clearTunnel, noteTunnel, putTunnelOptions } from './metadata';
 
@@ -125,7 +125,7 @@ function popIp(p: usize): u32 {
   const version = load<u8>(ip) >>> 4;
   if (version == 4) {
     if ((load<u8>(ip) & 0xf) != 5) return DROP_TUNNEL_POP << 8;
-    if (finishSum(onesSum(ip, 20, 0)) != 0) return DROP_TUNNEL_POP_CHECKSUM << 8;
+    if (finishSum(headerSum4(ip)) != 0) return DROP_TUNNEL_POP_CHECKSUM << 8;
     store<u64>(key, load<u64>(ip, 12), KEY_TUN_SRC); // and the destination
     store<u8>(key, load<u8>(ip, 1), KEY_TUN_TOS);
     store<u8>(key, load<u8>(ip, 8), KEY_TUN_TTL);

@@ -23,10 +23,11 @@ import {
   PORT_TUNNEL_SEQUENCE,
 } from '../../src/gen/layout';
 import { flowHash5 } from '../flow/fivetuple';
+import { copyBytes } from '../layout/copy';
 import { clearBlocks } from '../layout/packets';
 import { portAt } from '../layout/ports';
 import { listGet, listSet } from '../layout/worker';
-import { finishSum, onesSum, pseudoSum4, pseudoSum6 } from '../packet/checksum';
+import { finishSum, headerSum4, onesSum, pseudoSum4, pseudoSum6 } from '../packet/checksum';
 import { applyCut, dataOf, dropUnfit, hasHeadroom, resizeUnparsed, sizeOf, swap16 } from './frame';
 
 const IPV4_SIZE: u32 = 20;
@@ -65,7 +66,7 @@ export function tunnelPush(w: usize, list: usize, count: u32, at: usize): u32 {
     const hash = flowHash5(<usize>load<u32>(p, PACKET_KEY));
     resizeUnparsed(p, <i32>headerSize);
     const data = dataOf(p);
-    memory.copy(data, at + ACT_TNL_PUSH_SIZEOF, headerSize);
+    copyBytes(data, at + ACT_TNL_PUSH_SIZEOF, headerSize);
     const payloadSize = finishIp(data + l3, sizeOf(p) - l3, isV6);
     if (protocol == PROTO_UDP) finishUdp(data + l3, data + l4, payloadSize, isV6, hash);
     else finishGre(w, at, data + l4, payloadSize);
@@ -83,7 +84,7 @@ function finishIp(ip: usize, size: u32, isV6: bool): u32 {
   }
   store<u16>(ip, <u16>swap16(size), 2);
   store<u16>(ip, 0, 10);
-  store<u16>(ip, <u16>finishSum(onesSum(ip, IPV4_SIZE, 0)), 10);
+  store<u16>(ip, <u16>finishSum(headerSum4(ip)), 10);
   return size - IPV4_SIZE;
 }
 

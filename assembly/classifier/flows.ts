@@ -45,6 +45,7 @@ import {
   SUBTABLE_KEY_MAP,
   SUBTABLE_MASKS,
   SUBTABLE_OFFSETS,
+  SUBTABLE_SECRETS,
   WORKER_COUNTERS,
   WORKER_FLOW_COUNT,
   WORKER_FLOW_FREE,
@@ -54,7 +55,7 @@ import {
   WORKER_SUBTABLES,
 } from '../../src/gen/layout';
 import { SUBTABLES_MAX } from '../../src/gen/limits';
-import { hashPacked } from '../flow/hash';
+import { hashPacked, secret } from '../flow/hash';
 import { allocFlow, allocSubtable, freeFlow, freeSubtable } from '../layout/arena';
 import { counterAdd } from '../layout/worker';
 import { internActions, releaseActions } from './action-lists';
@@ -104,6 +105,7 @@ function createSubtable(w: usize, keyMap: u64, masks: usize): usize {
     at += 2;
   }
   memory.copy(subtable + SUBTABLE_MASKS, masks, blocks << 4);
+  for (let i: u32 = 0; i < 4; i++) v128.store(subtable + ((<usize>i) << 4), secret(i), SUBTABLE_SECRETS);
   return subtable;
 }
 

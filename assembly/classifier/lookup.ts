@@ -18,11 +18,12 @@ import {
   SUBTABLE_BUCKETS,
   SUBTABLE_HITS,
   SUBTABLE_MASKS,
+  SUBTABLE_SECRETS,
   WORKER_SORT_AT,
   WORKER_SUBTABLE_COUNT,
   WORKER_SUBTABLES,
 } from '../../src/gen/layout';
-import { finishHash, mixBlock, secret } from '../flow/hash';
+import { blockSums, finishHash, mixBlock } from '../flow/hash';
 import { blockOffset, hashMasked } from '../flow/masked';
 import { counterAdd } from '../layout/worker';
 import { sortSubtables } from './order';
@@ -86,16 +87,24 @@ function maskAt(subtable: usize, i: usize): v128 {
   return v128.load(subtable + (i << 4), SUBTABLE_MASKS);
 }
 
-/** Ends one packet's visit: its flow, or its place among those left. Returns the new end of those left. */
 // @inline
-function settle(subtable: usize, table: usize, mask: u32, hash: u32, p: usize, key: usize, out: usize): usize {
-  if (isCandidate(table + ((<usize>(hash & mask)) << TAGS_SHIFT), hash)) {
-    const flow = tableFind(subtable, hash, key);
-    if (flow != 0) {
-      store<u32>(p, <u32>flow, PACKET_FLOW);
-      return out;
-    }
-  }
+function secretAt(subtable: usize, i: usize): v128 {
+  return v128.load(subtable + (i << 4), SUBTABLE_SECRETS);
+}
+
+/** Ends a candidate's visit: its flow, or its place among those left. Returns the new end of those left. */
+function settle(subtable: usize, hash: u32, p: usize, out: usize): usize {
+  const flow = tableFind(subtable, hash, load<u32>(p, PACKET_KEY));
+  store<u32>(p, <u32>flow, PACKET_FLOW);
+  if (flow != 0) return out;
+  store<u32>(out, <u32>p);
+  return out + 4;
+}
+
+/** Ends a visit. Only a candidate leaves the loop, so that settling keeps its registers and its code to itself. */
+// @inline
+function endVisit(subtable: usize, table: usize, mask: u32, hash: u32, p: usize, out: usize): usize {
+  if (isCandidate(table + ((<usize>(hash & mask)) << TAGS_SHIFT), hash)) return settle(subtable, hash, p, out);
   store<u32>(out, <u32>p);
   return out + 4;
 }
@@ -109,6 +118,11 @@ function visit(subtable: usize, list: usize, count: u32, blocks: i32): u32 {
   const m1 = maskAt(subtable, 1);
   const m2 = maskAt(subtable, 2);
   const m3 = maskAt(subtable, 3);
+  // out of memory: V8 would make constants anew for each packet, five instructions a block
+  const k0 = secretAt(subtable, 0);
+  const k1 = secretAt(subtable, 1);
+  const k2 = secretAt(subtable, 2);
+  const k3 = secretAt(subtable, 3);
   const o0 = blockOffset(subtable, 0);
   const o1 = blockOffset(subtable, 1);
   const o2 = blockOffset(subtable, 2);
@@ -118,11 +132,11 @@ function visit(subtable: usize, list: usize, count: u32, blocks: i32): u32 {
   for (let at = list; at < end; at += 4) {
     const p = <usize>load<u32>(at);
     const key = <usize>load<u32>(p, PACKET_KEY);
-    let sums = mixBlock(i64x2.splat(0), v128.and(v128.load(key + o0), m0), secret(0));
-    if (blocks > 1) sums = mixBlock(sums, v128.and(v128.load(key + o1), m1), secret(1));
-    if (blocks > 2) sums = mixBlock(sums, v128.and(v128.load(key + o2), m2), secret(2));
-    if (blocks > 3) sums = mixBlock(sums, v128.and(v128.load(key + o3), m3), secret(3));
-    out = settle(subtable, table, mask, finishHash(sums), p, key, out);
+    let sums = blockSums(v128.and(v128.load(key + o0), m0), k0);
+    if (blocks > 1) sums = mixBlock(sums, v128.and(v128.load(key + o1), m1), k1);
+    if (blocks > 2) sums = mixBlock(sums, v128.and(v128.load(key + o2), m2), k2);
+    if (blocks > 3) sums = mixBlock(sums, v128.and(v128.load(key + o3), m3), k3);
+    out = endVisit(subtable, table, mask, finishHash(sums), p, out);
   }
   return <u32>((out - list) >> 2);
 }
@@ -150,8 +164,7 @@ function visitAny(subtable: usize, list: usize, count: u32): u32 {
   let out = list;
   for (let at = list; at < end; at += 4) {
     const p = <usize>load<u32>(at);
-    const key = <usize>load<u32>(p, PACKET_KEY);
-    out = settle(subtable, table, mask, hashMasked(subtable, key), p, key, out);
+    out = endVisit(subtable, table, mask, hashMasked(subtable, load<u32>(p, PACKET_KEY)), p, out);
   }
   return <u32>((out - list) >> 2);
 }
@@ -183,9 +196,7 @@ function visitLarge(subtable: usize, list: usize, count: u32): u32 {
   let out = list;
   for (let at = list; at < end; at += 4) {
     const p = <usize>load<u32>(at);
-    const hash = load<u32>(p, PACKET_FLOW);
-    store<u32>(p, 0, PACKET_FLOW);
-    out = settle(subtable, table, mask, hash, p, load<u32>(p, PACKET_KEY), out);
+    out = settle(subtable, load<u32>(p, PACKET_FLOW), p, out);
   }
   return <u32>((out - list) >> 2);
 }

@@ -137,9 +137,8 @@ export function placesOf(tags: usize, hash: u32): u32 {
 /** Whether the group has an entry with the hash's tag, or has overflowed: false is a miss. */
 // @inline
 export function isCandidate(tags: usize, hash: u32): bool {
-  const group = v128.load(tags);
-  const equal = i16x8.eq(group, i16x8.splat(<i16>tagOf(hash)));
-  return v128.any_true(v128.or(equal, v128.and(group, i32x4(0, 0, 0, <i32>0xffff0000))));
+  const equal = i16x8.bitmask(i16x8.eq(v128.load(tags), i16x8.splat(<i16>tagOf(hash))));
+  return (equal | <i32>load<u16>(tags, OVERFLOWED)) != 0;
 }
 
 /** The flow that a key falls under, 0 for none. `hash` is that of the masked key. */

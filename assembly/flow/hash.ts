@@ -41,12 +41,17 @@ export function nextSecret(k: v128): v128 {
   return i32x4.add(k, i32x4.splat(STEP));
 }
 
-/** One block into the sums: 32-bit lane 0 times lane 2, lane 1 times lane 3, and the data, lest a zero factor hide it. */
+/** The sums of one block: 32-bit lane 0 times lane 2, lane 1 times lane 3, and the data, lest a zero factor hide it. */
+// @inline
+export function blockSums(data: v128, k: v128): v128 {
+  const keyed = v128.xor(data, k);
+  return i64x2.add(i64x2.extmul_low_i32x4_u(keyed, v128.shuffle<i64>(keyed, keyed, 1, 0)), data);
+}
+
+/** One block more into the sums. */
 // @inline
 export function mixBlock(sums: v128, data: v128, k: v128): v128 {
-  const keyed = v128.xor(data, k);
-  const product = i64x2.extmul_low_i32x4_u(keyed, v128.shuffle<i64>(keyed, keyed, 1, 0));
-  return i64x2.add(sums, i64x2.add(product, data));
+  return i64x2.add(sums, blockSums(data, k));
 }
 
 /** The hash of two sums: the one XORed with the other's halves swapped, then multiplied and folded. */
@@ -70,11 +75,17 @@ function ttlBlockMask(): v128 {
  * Hash of a whole key but TTL and TCP flags, which change within one connection. Blocks outside `map` must be zero.
  * @param map the key map; blocks 0 to 2 are hashed whatever it says
  */
-// @inline
 export function hashKey(key: usize, map: u64): u32 {
-  let sums = mixBlock(i64x2.splat(0), v128.load(key), secret(0));
-  sums = mixBlock(sums, v128.load(key, 16), secret(1));
-  sums = mixBlock(sums, v128.and(v128.load(key, 32), ttlBlockMask()), secret(2));
+  const counted = v128.and(v128.load(key, 32), ttlBlockMask());
+  return hashBlocks(v128.load(key), v128.load(key, 16), counted, key, map);
+}
+
+/** The same with the first three blocks at hand, TTL and TCP flags taken out: they need not come from memory. */
+// @inline
+export function hashBlocks(block0: v128, block1: v128, block2: v128, key: usize, map: u64): u32 {
+  let sums = blockSums(block0, secret(0));
+  sums = mixBlock(sums, block1, secret(1));
+  sums = mixBlock(sums, block2, secret(2));
   const rest = map & ~(<u64>7);
   if (rest != 0) sums = mixRest(sums, key, rest);
   return finishHash(sums);

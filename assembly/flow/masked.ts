@@ -2,7 +2,7 @@
  * Masked keys: hash a key under a subtable's mask, and compare it with a megaflow.
  *
  * A subtable lists the key blocks that its mask touches; a Flow holds its masked key packed, those blocks only. So a
- * megaflow on in_port and IPv4 addresses costs two blocks of work, whatever the key has. Up to four blocks are unrolled by
+ * megaflow on in_port and IPv4 addresses costs two blocks of work, whatever the key has. Up to six blocks are unrolled by
  * hand (short SIMD loops stay rolled otherwise); masks over more blocks take the general loop.
  */
 import {
@@ -36,11 +36,13 @@ function difference(subtable: usize, flow: usize, key: usize, i: u32): v128 {
 /** Whether a key falls under a live flow of the subtable. */
 export function equalMasked(subtable: usize, flow: usize, key: usize): bool {
   const blocks = load<u32>(subtable, SUBTABLE_BLOCK_COUNT);
-  if (blocks - 1 >= 4) return equalMaskedAny(subtable, flow, key, blocks);
+  if (blocks - 1 >= 6) return equalMaskedAny(subtable, flow, key, blocks);
   let differs = difference(subtable, flow, key, 0);
   if (blocks > 1) differs = v128.or(differs, difference(subtable, flow, key, 1));
   if (blocks > 2) differs = v128.or(differs, difference(subtable, flow, key, 2));
   if (blocks > 3) differs = v128.or(differs, difference(subtable, flow, key, 3));
+  if (blocks > 4) differs = v128.or(differs, difference(subtable, flow, key, 4));
+  if (blocks > 5) differs = v128.or(differs, difference(subtable, flow, key, 5));
   return !v128.any_true(differs);
 }
 
@@ -61,11 +63,13 @@ export function flowMatches(flow: usize, key: usize): bool {
 /** Hash of the key under the mask: that of the packed masked key. */
 export function hashMasked(subtable: usize, key: usize): u32 {
   const blocks = load<u32>(subtable, SUBTABLE_BLOCK_COUNT);
-  if (blocks - 1 >= 4) return hashMaskedAny(subtable, key, blocks);
+  if (blocks - 1 >= 6) return hashMaskedAny(subtable, key, blocks);
   let sums = mixBlock(i64x2.splat(0), maskedBlock(subtable, key, 0), secret(0));
   if (blocks > 1) sums = mixBlock(sums, maskedBlock(subtable, key, 1), secret(1));
   if (blocks > 2) sums = mixBlock(sums, maskedBlock(subtable, key, 2), secret(2));
   if (blocks > 3) sums = mixBlock(sums, maskedBlock(subtable, key, 3), secret(3));
+  if (blocks > 4) sums = mixBlock(sums, maskedBlock(subtable, key, 4), secret(4));
+  if (blocks > 5) sums = mixBlock(sums, maskedBlock(subtable, key, 5), secret(5));
   return finishHash(sums);
 }
 

@@ -29,6 +29,7 @@ import {
   WORKER_PACKET_SLOTS,
   WORKER_PACKETS,
 } from '../../src/gen/layout';
+import { copyBytes } from './copy';
 import { countDrop, counterAdd, giveChunk, takeChunk } from './worker';
 
 /** Bits of the key map that belong to metadata. */
@@ -138,7 +139,7 @@ export function copyPacket(w: usize, p: usize): usize {
   }
   const data = <usize>load<u32>(p, PACKET_DATA);
   const to = chunk + (data - <usize>load<u32>(p, PACKET_CHUNK));
-  memory.copy(to, data, load<u32>(p, PACKET_SIZE));
+  copyBytes(to, data, <usize>load<u32>(p, PACKET_SIZE));
   setKeyBlocks(q, load<u32>(p, PACKET_KEY), load<u64>(p, PACKET_KEY_MAP));
   store<u64>(q, load<u64>(p, PACKET_FLOW), PACKET_FLOW); // and hash
   v128.store(q, v128.load(p, PACKET_IN_PORT), PACKET_IN_PORT); // to l25_offset

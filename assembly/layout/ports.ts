@@ -12,6 +12,7 @@ import {
   DROP_OUTPUT_RING_FULL,
 } from '../../src/gen/counters';
 import {
+  PACKET_CUT_SIZE,
   PACKET_DATA,
   PACKET_GSO_SIZE,
   PACKET_PACKET_TYPE,
@@ -41,7 +42,7 @@ import {
 import { PORTS_MAX } from '../../src/gen/limits';
 import { dropPacket, releaseSlot } from './packets';
 import { drainComp, drainRings, ourIndex, setIndex } from './rings';
-import { counterAdd } from './worker';
+import { counterAdd, listGet } from './worker';
 
 /** Frames leave with these in front of what the MTU counts. */
 const ETH_HEADER_SIZE: u32 = 14;
@@ -81,38 +82,57 @@ function closedReason(w: usize, port: usize): u32 {
   return load<u32>(port, PORT_WORKER) != load<u32>(w, WORKER_INDEX) ? DROP_OUTPUT_NO_PORT : 0;
 }
 
-/** Whether the tx ring has no room left, even after sent chunks have come home. */
-function isFull(w: usize, port: usize, reserved: u32, mask: u32): bool {
+/** Entries of the tx ring that are free; asks the comp ring for more when there are fewer than `wanted`. */
+// @inline
+function roomFor(w: usize, port: usize, reserved: u32, wanted: u32): u32 {
+  const entries = load<u32>(port, PORT_TX_MASK) + 1;
+  const room = entries - (reserved - ourIndex(port, PORT_COMP_CONSUMER));
+  if (room >= wanted) return room;
   drainComp(w, port);
-  return reserved - ourIndex(port, PORT_COMP_CONSUMER) > mask;
+  return entries - (reserved - ourIndex(port, PORT_COMP_CONSUMER));
 }
 
-/** Sends a frame by a port: a descriptor on its tx ring, or a drop with its reason. Consumes p. */
-export function transmit(w: usize, p: usize, number: u32): void {
+/**
+ * Sends frames by a port, each cut to its cut_size: descriptors on the tx ring, or drops with their reason. Consumes all.
+ * What is the same for all of them is looked up once.
+ */
+export function transmit(w: usize, list: usize, count: u32, number: u32): void {
   const port = portAt(w, number);
-  const reason = port == 0 ? DROP_OUTPUT_NO_PORT : closedReason(w, port);
-  if (reason != 0) {
-    refuse(w, p, port, reason);
+  const closed = port == 0 ? DROP_OUTPUT_NO_PORT : closedReason(w, port);
+  if (closed != 0) {
+    for (let i: u32 = 0; i < count; i++) refuse(w, listGet(list, i), port, closed);
     return;
   }
-  const size = load<u32>(p, PACKET_SIZE);
   const mtu = load<u32>(port, PORT_MTU);
-  if (size > mtu && exceedsMtu(p, size, mtu)) {
-    refuse(w, p, port, DROP_OUTPUT_MTU);
-    return;
-  }
-  const reserved = load<u32>(port, PORT_TX_RESERVED);
   const mask = load<u32>(port, PORT_TX_MASK);
-  if (reserved - ourIndex(port, PORT_COMP_CONSUMER) > mask && isFull(w, port, reserved, mask)) {
-    refuse(w, p, port, DROP_OUTPUT_RING_FULL);
-    return;
+  const entries = <usize>load<u32>(port, PORT_TX_ENTRIES);
+  const base = load<u32>(port, PORT_UMEM_BASE);
+  const first = load<u32>(port, PORT_TX_RESERVED);
+  const full = first + roomFor(w, port, first, count);
+  const end = list + ((<usize>count) << 2);
+  let at = first;
+  let bytes: u64 = 0;
+  for (let next = list; next < end; next += 4) {
+    const p = <usize>load<u32>(next);
+    const size = min<u32>(load<u32>(p, PACKET_SIZE), load<u32>(p, PACKET_CUT_SIZE));
+    if (size > mtu && exceedsMtu(p, size, mtu)) {
+      refuse(w, p, port, DROP_OUTPUT_MTU);
+      continue;
+    }
+    if (at == full) {
+      refuse(w, p, port, DROP_OUTPUT_RING_FULL);
+      continue;
+    }
+    const entry = entries + ((<usize>(at & mask)) << 4);
+    store<u64>(entry, <u64>(load<u32>(p, PACKET_DATA) - base));
+    store<u64>(entry, <u64>size, 8); // options 0 with it
+    bytes += <u64>size;
+    at++;
+    releaseSlot(w, p);
   }
-  const entry = <usize>load<u32>(port, PORT_TX_ENTRIES) + ((<usize>(reserved & mask)) << 4);
-  store<u64>(entry, <u64>(load<u32>(p, PACKET_DATA) - load<u32>(port, PORT_UMEM_BASE)));
-  store<u64>(entry, <u64>size, 8); // options 0 with it
-  store<u32>(port, reserved + 1, PORT_TX_RESERVED);
-  if (load<u32>(port, PORT_DIRTY) == 0) linkDirty(w, number, port);
-  releaseSlot(w, p);
+  store<u32>(port, at, PORT_TX_RESERVED);
+  store<u64>(port, load<u64>(port, PORT_TX_BYTES) + bytes, PORT_TX_BYTES);
+  if (at != first && load<u32>(port, PORT_DIRTY) == 0) linkDirty(w, number, port);
 }
 
 function linkDirty(w: usize, number: u32, port: usize): void {
@@ -128,6 +148,7 @@ export function publishPorts(w: usize): void {
   while (next != 0) {
     const port = portAt(w, next - 1);
     sent += <u64>publishPort(port);
+    drainComp(w, port);
     next = load<u32>(port, PORT_DIRTY_NEXT);
   }
   if (sent != 0) counterAdd(w, COUNTER_TX_PACKETS, sent);
@@ -138,12 +159,7 @@ function publishPort(port: usize): u32 {
   const from = ourIndex(port, PORT_TX_PRODUCER);
   const to = load<u32>(port, PORT_TX_RESERVED);
   if (from == to) return 0;
-  const entries = <usize>load<u32>(port, PORT_TX_ENTRIES);
-  const mask = load<u32>(port, PORT_TX_MASK);
-  let bytes: u64 = 0;
-  for (let i = from; i != to; i++) bytes += load<u64>(entries + ((<usize>(i & mask)) << 4), 8);
   store<u64>(port, load<u64>(port, PORT_TX_PACKETS) + <u64>(to - from), PORT_TX_PACKETS);
-  store<u64>(port, load<u64>(port, PORT_TX_BYTES) + bytes, PORT_TX_BYTES);
   setIndex(port, PORT_TX_PRODUCER, to);
   return to - from;
 }

@@ -29,10 +29,11 @@ import {
   PORT_TX_MASK,
   PORT_TX_PRODUCER,
   PORT_UMEM_BASE,
+  WORKER_FREE_CHUNKS,
   WORKER_FREE_COUNT,
 } from '../../src/gen/layout';
 import { releaseSlot } from './packets';
-import { chunkOf, countDrop, counterAdd, giveChunk, takeChunk } from './worker';
+import { chunkOf, chunkSizeOf, countDrop, counterAdd, framesOf, framesSizeOf, giveChunk } from './worker';
 
 /** Reads an index that the other end writes. */
 // @inline
@@ -56,14 +57,21 @@ export function setIndex(port: usize, field: usize, value: u32): void {
  * bytes. Returns how many were chunks: an address outside the frames is the device's fault and is left out.
  */
 function reclaim(w: usize, port: usize, entries: usize, mask: u32, from: u32, to: u32, shift: usize): u32 {
-  const base = <usize>load<u32>(port, PORT_UMEM_BASE);
-  let count: u32 = 0;
+  const frames = framesOf(w);
+  const framesSize = <usize>framesSizeOf(w);
+  const chunkMask = ~(<usize>(chunkSizeOf(w) - 1));
+  const base = <usize>load<u32>(port, PORT_UMEM_BASE) - frames;
+  const first = load<u32>(w, WORKER_FREE_COUNT);
+  const free = <usize>load<u32>(w, WORKER_FREE_CHUNKS) + ((<usize>first) << 2);
+  let at = free;
   for (let i = from; i != to; i++) {
-    const chunk = chunkOf(w, base + <usize>load<u32>(entries + ((<usize>(i & mask)) << shift)));
-    if (chunk == 0) continue;
-    giveChunk(w, chunk);
-    count++;
+    const within = base + <usize>load<u32>(entries + ((<usize>(i & mask)) << shift));
+    if (within >= framesSize) continue;
+    store<u32>(at, <u32>(frames + (within & chunkMask)));
+    at += 4;
   }
+  const count = <u32>((at - free) >> 2);
+  store<u32>(w, first + count, WORKER_FREE_COUNT);
   return count;
 }
 
@@ -86,17 +94,23 @@ export function refillFill(w: usize, port: usize): void {
   const count = min(target - used, load<u32>(w, WORKER_FREE_COUNT));
   if (count == 0) return;
   const entries = <usize>load<u32>(port, PORT_FILL_ENTRIES);
-  const base = <usize>load<u32>(port, PORT_UMEM_BASE);
-  for (let i: u32 = 0; i < count; i++) {
-    store<u64>(entries + ((<usize>(producer & mask)) << 3), <u64>(<u32>(takeChunk(w) - base)));
+  const base = load<u32>(port, PORT_UMEM_BASE);
+  const free = load<u32>(w, WORKER_FREE_COUNT) - count;
+  store<u32>(w, free, WORKER_FREE_COUNT);
+  const first = <usize>load<u32>(w, WORKER_FREE_CHUNKS) + ((<usize>free) << 2);
+  // from the top of the stack: those that were in use last
+  for (let at = first + ((<usize>count) << 2); at > first; ) {
+    at -= 4;
+    store<u64>(entries + ((<usize>(producer & mask)) << 3), <u64>(load<u32>(at) - base));
     producer++;
   }
   setIndex(port, PORT_FILL_PRODUCER, producer);
 }
 
-/** Counts a descriptor that cannot become a Packet; the slot goes home, and so does the chunk, if it is one. */
-export function refuseDescriptor(w: usize, port: usize, p: usize, chunk: usize): void {
+/** Counts a descriptor that cannot become a Packet; the slot goes home, and so does the chunk of `address`, if any. */
+export function refuseDescriptor(w: usize, port: usize, p: usize, address: usize): void {
   releaseSlot(w, p);
+  const chunk = chunkOf(w, address);
   if (chunk != 0) giveChunk(w, chunk);
   countDrop(w, DROP_RX_OVERSIZE);
   countRxDrop(port);

@@ -88,15 +88,25 @@ export function giveChunk(w: usize, chunk: usize): void {
   store<u32>(w, count + 1, WORKER_FREE_COUNT);
 }
 
+/** Bytes of all chunks together: they lie in one memory, so 32 bits hold it. */
+// @inline
+export function framesSizeOf(w: usize): u32 {
+  const sw = <usize>load<u32>(w, WORKER_SWITCH);
+  return load<u32>(sw, SWITCH_FRAMES_COUNT) * load<u32>(sw, SWITCH_CHUNK_SIZE);
+}
+
+// @inline
+export function framesOf(w: usize): usize {
+  return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_FRAMES);
+}
+
 /** The chunk that an address lies in; 0 when it lies outside the frames. */
 // @inline
 export function chunkOf(w: usize, address: usize): usize {
-  const sw = <usize>load<u32>(w, WORKER_SWITCH);
-  const frames = <usize>load<u32>(sw, SWITCH_FRAMES);
-  const chunkSize = load<u32>(sw, SWITCH_CHUNK_SIZE);
-  const within = <u64>(<u32>(address - frames));
-  if (within >= <u64>load<u32>(sw, SWITCH_FRAMES_COUNT) * <u64>chunkSize) return 0;
-  return frames + (<usize>within & ~(<usize>(chunkSize - 1)));
+  const frames = framesOf(w);
+  const within = address - frames;
+  if (within >= <usize>framesSizeOf(w)) return 0;
+  return frames + (within & ~(<usize>(chunkSizeOf(w) - 1)));
 }
 
 // @inline

@@ -1,8 +1,8 @@
 /**
  * Headers → flow key.
  *
- * What. parsePacket reads a frame from the outside in and writes the header blocks of its key, the key map, the offsets of
- * the layers and the TCP flags. Most frames (one tag or none, IPv4 without options, whole TCP or UDP) take a straight way of
+ * What. parsePacket reads a frame from the outside in and writes the header blocks of its key, the key map, the key's hash,
+ * the offsets of the layers and the TCP flags. Most frames (two tags at the most, IPv4 without options or IPv6 without extension headers, whole TCP or UDP) take a straight way of
  * three 16-byte loads and stores; every other frame goes through parseAny, header by header, a file for each subject.
  *
  * Terms. *header blocks*: blocks 0 to KEY_META_BLOCK_FIRST - 1 of the key. *at*: address of the next byte to read; *end*:
@@ -20,14 +20,17 @@ import { DROP_RX_RUNT } from '../../src/gen/counters';
 import {
   BLOCK_ARP_ND,
   BLOCK_ETHERNET,
+  BLOCK_INNER_TAGS,
   BLOCK_IPV4,
   BLOCK_IPV6_DST,
   BLOCK_IPV6_SRC,
   KEY_ETH_TYPE,
   KEY_NW_PROTO,
+  KEY_VLAN2_TPID,
 } from '../../src/gen/key';
 import {
   PACKET_DATA,
+  PACKET_HASH,
   PACKET_IN_PORT,
   PACKET_KEY,
   PACKET_KEY_MAP,
@@ -40,6 +43,7 @@ import {
   PACKET_SIZE,
   PACKET_TCP_FLAGS,
 } from '../../src/gen/layout';
+import { hashBlocks, hashKey } from '../flow/hash';
 import { parseArp } from './arp';
 import {
   arpBit,
@@ -74,8 +78,8 @@ import { parseTransport } from './transport';
 
 /** Bytes of the Ethernet header without tags. */
 const ETHERNET_SIZE: u32 = 14;
-/** One tag, IPv4 without options, UDP: with so many bytes the straight way's wide loads stay inside the frame. */
-const PLAIN_SIZE_MIN: u32 = 18 + 20 + 8;
+/** Two tags, IPv4 without options, UDP: with so many bytes the straight way's wide loads stay inside the frame. */
+const PLAIN_SIZE_MIN: u32 = 22 + 20 + 8;
 /** Bits of the blocks that parsePlain6 writes. */
 const PLAIN6_MAP: u64 = PLAIN_MAP | (1 << BLOCK_IPV6_SRC) | (1 << BLOCK_IPV6_DST) | (1 << BLOCK_ARP_ND);
 /** l2_pad 0, and no offset of l25, l3 and l4. */
@@ -98,13 +102,19 @@ export function parsePacket(_w: usize, p: usize): u32 {
   const ethernet = v128.load(data);
   let type = load<u16>(data, 12);
   let tag: u32 = 0;
+  let inner: u32 = 0;
   let l3: u32 = 14;
   if (isVlan(type)) {
     tag = load<u32>(data, 12) | TAG_CFI;
     type = load<u16>(data, 16);
     l3 = 18;
+    if (isVlan(type)) {
+      inner = load<u32>(data, 16) | TAG_CFI;
+      type = load<u16>(data, 20);
+      l3 = 22;
+    }
   }
-  if (type != ETH_IPV4) return type == ETH_IPV6 ? parsePlain6(p, data, l3, tag) : parseAny(p);
+  if (type != ETH_IPV4) return type == ETH_IPV6 ? parsePlain6(p, data, l3, tag, inner) : parseAny(p);
 
   const ip = data + <usize>l3;
   const first = load<u32>(ip);
@@ -126,14 +136,20 @@ export function parsePacket(_w: usize, p: usize): u32 {
 
   const tosTtl = ((first >>> 8) & 0xff) | ((<u32>load<u8>(ip, 8)) << 8);
   const block1 = i32x4.replace_lane(ethernet, 3, tag);
-  const block2 = i32x4.replace_lane(v128.load(ip, 12), 3, tosTtl | (flags << 16));
+  const addresses = v128.load(ip, 12);
+  const block2 = i32x4.replace_lane(addresses, 3, tosTtl | (flags << 16));
   const key = <usize>load<u32>(p, PACKET_KEY);
-  v128.store(key, baseBlock(p, <u32>ETH_IPV4 | ((<u32>proto) << 16)));
+  const block0 = baseBlock(p, <u32>ETH_IPV4 | ((<u32>proto) << 16));
+  v128.store(key, block0);
   v128.store(key, block1, BLOCK_ETHERNET << 4);
   v128.store(key, block2, BLOCK_IPV4 << 4);
   storeOffsets(p, left - total, l3, 20, flags);
   const ethernetBit = u32(v128.any_true(block1)) << BLOCK_ETHERNET;
-  storeMap(p, key, BASE_BIT | ethernetBit | (u32(v128.any_true(block2)) << BLOCK_IPV4), PLAIN_MAP);
+  let mine: u32 = BASE_BIT | ethernetBit | (u32(v128.any_true(block2)) << BLOCK_IPV4);
+  if (inner != 0) mine |= storeInnerTag(key, inner);
+  const map = storeMap(p, key, mine, PLAIN_MAP | <u64>mine);
+  const counted = i32x4.replace_lane(addresses, 3, tosTtl & 0xff);
+  store<u32>(p, hashBlocks(block0, block1, counted, key, map), PACKET_HASH);
   return 0;
 }
 
@@ -156,8 +172,16 @@ function storeOffsets(p: usize, pad: u32, l3: u32, headerSize: u32, flags: u32):
   store<u16>(p, bswap<u16>(<u16>flags), PACKET_TCP_FLAGS);
 }
 
-/** The straight way of IPv6: whole TCP or UDP without extension headers, one tag or none. */
-function parsePlain6(p: usize, data: usize, l3: u32, tag: u32): u32 {
+/** The block of a second tag without labels; returns its bit. */
+// @inline
+function storeInnerTag(key: usize, tag: u32): u32 {
+  if (KEY_VLAN2_TPID != BLOCK_INNER_TAGS << 4) ERROR('the second tag stands first in its block');
+  v128.store(key, i32x4.replace_lane(i32x4.splat(0), 0, tag), BLOCK_INNER_TAGS << 4);
+  return 1 << BLOCK_INNER_TAGS;
+}
+
+/** The straight way of IPv6: whole TCP or UDP without extension headers, two tags at the most. */
+function parsePlain6(p: usize, data: usize, l3: u32, tag: u32, inner: u32): u32 {
   const ip = data + <usize>l3;
   const left = load<u32>(p, PACKET_SIZE) - l3;
   if (left < 48) return parseAny(p);
@@ -182,7 +206,8 @@ function parsePlain6(p: usize, data: usize, l3: u32, tag: u32): u32 {
   const src = v128.load(ip, 8);
   const dst = v128.load(ip, 24);
   const key = <usize>load<u32>(p, PACKET_KEY);
-  v128.store(key, baseBlock(p, <u32>ETH_IPV6 | (proto << 16)));
+  const block0 = baseBlock(p, <u32>ETH_IPV6 | (proto << 16));
+  v128.store(key, block0);
   v128.store(key, block1, BLOCK_ETHERNET << 4);
   v128.store(key, block2, BLOCK_IPV4 << 4);
   v128.store(key, src, BLOCK_IPV6_SRC << 4);
@@ -191,17 +216,23 @@ function parsePlain6(p: usize, data: usize, l3: u32, tag: u32): u32 {
   storeOffsets(p, left - total, l3, 40, flags);
   let mine: u32 = BASE_BIT | (u32(v128.any_true(block1)) << BLOCK_ETHERNET) | (u32(high != 0) << BLOCK_IPV4);
   mine |= (u32(v128.any_true(src)) << BLOCK_IPV6_SRC) | (u32(v128.any_true(dst)) << BLOCK_IPV6_DST);
-  storeMap(p, key, mine | (u32(label != 0) << BLOCK_ARP_ND), PLAIN6_MAP);
+  mine |= u32(label != 0) << BLOCK_ARP_ND;
+  if (inner != 0) mine |= storeInnerTag(key, inner);
+  const map = storeMap(p, key, mine, PLAIN6_MAP | <u64>mine);
+  const counted = i32x4.replace_lane(block2, 3, tosTtl & 0xff);
+  store<u32>(p, hashBlocks(block0, block1, counted, key, map), PACKET_HASH);
   return 0;
 }
 
 /** The key map with these header bits; zeroes header blocks that were there before and are not in `written`. */
 // @inline
-function storeMap(p: usize, key: usize, header: u32, written: u64): void {
-  const map = load<u64>(p, PACKET_KEY_MAP);
-  store<u64>(p, (map & ~HEADER_MAP) | <u64>header, PACKET_KEY_MAP);
-  const stale = map & HEADER_MAP & ~written;
+function storeMap(p: usize, key: usize, header: u32, written: u64): u64 {
+  const old = load<u64>(p, PACKET_KEY_MAP);
+  const map = (old & ~HEADER_MAP) | <u64>header;
+  store<u64>(p, map, PACKET_KEY_MAP);
+  const stale = old & HEADER_MAP & ~written;
   if (stale != 0) clearBlocks(key, stale);
+  return map;
 }
 
 /** parsePacket for `count` packets of `list` (u32 Packet pointers); returns how many of them were given a drop reason. */
@@ -226,8 +257,10 @@ export function parseAny(p: usize): u32 {
   store<u16>(p, 0, PACKET_TCP_FLAGS);
   const isRunt = end - data < <usize>ETHERNET_SIZE;
   const hasHeaders = !isRunt || load<u32>(p, PACKET_PACKET_TYPE) != 0;
-  const map = hasHeaders ? parseHeaders(p, key, data, end) : baseBit(key);
-  store<u64>(p, (old & ~HEADER_MAP) | <u64>map, PACKET_KEY_MAP);
+  const header = hasHeaders ? parseHeaders(p, key, data, end) : baseBit(key);
+  const map = (old & ~HEADER_MAP) | <u64>header;
+  store<u64>(p, map, PACKET_KEY_MAP);
+  store<u32>(p, hashKey(key, map), PACKET_HASH);
   return isRunt ? DROP_RX_RUNT : 0;
 }
 

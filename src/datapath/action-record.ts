@@ -31,13 +31,10 @@ export class ActionRecord {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly #layout: Layout;
-  readonly #view: DataView;
-
   constructor(layout: Layout, bytes: Uint8Array) {
     this.name = layout.spec.name;
     this.bytes = bytes;
     this.#layout = layout;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** A new record with room for `tailSize` bytes behind its fixed fields, padded to a multiple of four. */
@@ -47,8 +44,11 @@ export class ActionRecord {
     const size = (layout.size + tailSize + 3) & ~3;
     if (size > RECORD_SIZE_MAX) throw new Error(`${name}: ${size} bytes do not fit in one action`);
     const record = new ActionRecord(layout, new Uint8Array(size));
-    record.#view.setUint16(0, layout.spec.code, true);
-    record.#view.setUint16(2, size, true);
+    const { bytes } = record;
+    bytes[0] = layout.spec.code;
+    bytes[1] = layout.spec.code >>> 8;
+    bytes[2] = size;
+    bytes[3] = size >>> 8;
     return record;
   }
 
@@ -66,16 +66,17 @@ export class ActionRecord {
 
   set(name: string, value: number): this {
     const { offset, size, le } = this.#field(name);
-    if (size === 1) this.#view.setUint8(offset, value);
-    else if (size === 2) this.#view.setUint16(offset, value, le);
-    else this.#view.setUint32(offset, value, le);
+    const width = Math.min(size, 4);
+    for (let i = 0; i < width; i++) this.bytes[offset + i] = value >>> (8 * (le ? i : width - 1 - i));
     return this;
   }
 
   get(name: string): number {
     const { offset, size, le } = this.#field(name);
-    if (size === 1) return this.#view.getUint8(offset);
-    return size === 2 ? this.#view.getUint16(offset, le) : this.#view.getUint32(offset, le);
+    const width = Math.min(size, 4);
+    let value = 0;
+    for (let i = 0; i < width; i++) value |= this.bytes[offset + i]! << (8 * (le ? i : width - 1 - i));
+    return value >>> 0;
   }
 
   /** What follows the fixed fields, padding included. */

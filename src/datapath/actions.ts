@@ -35,6 +35,7 @@ const nameOf = <T extends string>(codes: Readonly<Record<T, number>>, code: numb
  * @throws when one action is longer than a record can be (64 KiB)
  */
 export function encodeActions(actions: readonly DpAction[]): Uint8Array {
+  if (actions.length === 1) return encodeAction(actions[0]!).bytes;
   const records = actions.map(encodeAction);
   const out = new Uint8Array(records.reduce((sum, record) => sum + record.bytes.length, 0));
   let at = 0;
@@ -45,8 +46,7 @@ export function encodeActions(actions: readonly DpAction[]): Uint8Array {
   return out;
 }
 
-function withList(name: string, ...lists: readonly (readonly DpAction[])[]): ActionRecord {
-  const parts = lists.map(encodeActions);
+function withLists(name: string, ...parts: readonly Uint8Array[]): ActionRecord {
   const record = ActionRecord.make(
     name,
     parts.reduce((sum, part) => sum + part.length, 0),
@@ -79,15 +79,17 @@ function encodeAction(action: DpAction): ActionRecord {
     case 'recirc':
       return ActionRecord.make('recirc').set('recirc_id', action.id);
     case 'clone':
-      return withList('clone', action.actions);
+      return withLists('clone', encodeActions(action.actions));
     case 'sample':
-      return withList('sample', action.actions).set('probability', action.probability);
+      return withLists('sample', encodeActions(action.actions)).set('probability', action.probability);
     case 'meter':
       return ActionRecord.make('meter').set('meter_id', action.id);
-    case 'check_pkt_len':
-      return withList('check_pkt_len', action.greater, action.lessEqual)
+    case 'check_pkt_len': {
+      const [greater, lessEqual] = [encodeActions(action.greater), encodeActions(action.lessEqual)];
+      return withLists('check_pkt_len', greater, lessEqual)
         .set('max_len', action.maxLen)
-        .set('greater_size', encodeActions(action.greater).length);
+        .set('greater_size', greater.length);
+    }
     case 'ct': {
       const text = new TextEncoder().encode(action.text);
       return ActionRecord.make('ct', text.length)

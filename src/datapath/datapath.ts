@@ -20,7 +20,7 @@
 import type { Match } from '../flow/key.ts';
 import type { DpAction, DpPort } from '../flow/odp/action.ts';
 import * as L from '../gen/layout.ts';
-import { BURST_MAX } from '../gen/limits.ts';
+import { BURST_MAX, UPCALL_SLOTS } from '../gen/limits.ts';
 import { type DropReasonName, workerCounters } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
@@ -169,8 +169,9 @@ export class Datapath {
   /**
    * One turn over all ports: devices bring what waits outside, then each port's frames go through in bursts, at most
    * `budget` a port. Returns how many frames there were: call again until it is 0.
+   * @param onUpcalls called between bursts when half of the upcall ring waits to be taken
    */
-  poll(now: Micros, budget = 4 * BURST_MAX): number {
+  poll(now: Micros, budget = 4 * BURST_MAX, onUpcalls: (() => void) | null = null): number {
     let total = 0;
     // an index, as a port may come or go in a device's callback
     for (let i = 0; i < this.#ports.entries.length; i++) {
@@ -180,6 +181,7 @@ export class Datapath {
       while (left > 0) {
         const burst = Math.min(left, BURST_MAX);
         const count = this.process(entry.number, burst, now);
+        if (onUpcalls && this.#upcalls.waiting >= UPCALL_SLOTS / 2) onUpcalls();
         total += count;
         left -= count;
         if (count < burst) break;

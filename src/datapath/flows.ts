@@ -30,15 +30,17 @@ interface KeyMap {
   readonly count: number;
 }
 
+const BLOCK_WORDS = L.BLOCK_SIZE / 4;
+
 /** Blocks that the mask touches; null when the key has a bit outside the mask. */
 function mapOf(match: Match): KeyMap | null {
-  const { key, mask } = match;
+  const [key, mask] = [match.key.words, match.mask.words];
   let [low, high, count] = [0, 0, 0];
   for (let block = 0; block < KEY_BLOCK_COUNT; block++) {
     let union = 0;
-    for (let i = block * L.BLOCK_SIZE; i < (block + 1) * L.BLOCK_SIZE; i++) {
-      union |= mask.bytes[i]!;
-      if ((key.bytes[i]! & ~mask.bytes[i]!) !== 0) return null;
+    for (let i = block * BLOCK_WORDS; i < (block + 1) * BLOCK_WORDS; i++) {
+      union |= mask[i]!;
+      if ((key[i]! & ~mask[i]!) !== 0) return null;
     }
     if (union === 0) continue;
     count++;
@@ -77,11 +79,12 @@ export class FlowTable {
     views.setU32(put + L.FLOW_PUT_COOKIE, options.cookie ?? 0);
     views.setU32(put + L.FLOW_PUT_FLAGS, options.replace ? L.FLOW_PUT_REPLACE : 0);
     let at = put + L.FLOW_PUT_SIZEOF;
+    const [key, mask] = [match.key.words, match.mask.words];
     for (let block = 0; block < KEY_BLOCK_COUNT; block++) {
       if (!hasBlock(map, block)) continue;
-      for (let i = 0; i < L.BLOCK_SIZE; i++) {
-        views.u8[at + i] = match.mask.bytes[block * L.BLOCK_SIZE + i]!;
-        views.u8[at + blocksSize + i] = match.key.bytes[block * L.BLOCK_SIZE + i]!;
+      for (let i = 0; i < BLOCK_WORDS; i++) {
+        views.setU32(at + 4 * i, mask[block * BLOCK_WORDS + i]!);
+        views.setU32(at + blocksSize + 4 * i, key[block * BLOCK_WORDS + i]!);
       }
       at += L.BLOCK_SIZE;
     }

@@ -23,8 +23,8 @@ export interface DpFlowStats {
 }
 
 /**
- * A frame that the datapath holds until it is told what to do. `frame` and `key` look into linear memory: they are valid
- * until the upcall is answered. Every upcall is answered exactly once: execute or release.
+ * A frame that the datapath holds until it is told what to do. `frame`, `key` and `userdata` look into linear memory:
+ * they are valid until the upcall is answered. Every upcall is answered exactly once: execute or release.
  */
 export interface Upcall {
   readonly reason: UpcallReason;
@@ -33,6 +33,8 @@ export interface Upcall {
   readonly key: FlowKey;
   readonly userdata: Uint8Array;
   readonly tcpFlags: number;
+  /** Of the key without TTL and TCP flags; equal keys have equal ones. */
+  readonly hash: number;
   /** Slot number: how the datapath knows it again. */
   readonly slot: number;
 }

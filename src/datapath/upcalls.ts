@@ -19,11 +19,15 @@ const reasons = new Map<number, UpcallReason>([
   [L.UPCALL_SAMPLE, 'sample'],
 ]);
 
+const NO_USERDATA = new Uint8Array(0);
+
 export class UpcallQueue {
   readonly #views: Views;
   readonly #worker: WorkerHost;
   /** Who holds each slot. */
   readonly #taken: (Upcall | null)[] = new Array<Upcall | null>(UPCALL_SLOTS).fill(null);
+  /** Each slot's key, made when the slot is used for the first time. */
+  readonly #keys: (FlowKey | undefined)[] = new Array<FlowKey | undefined>(UPCALL_SLOTS);
   /** Ring index of the next upcall to take. */
   #next = 0;
 
@@ -54,7 +58,7 @@ export class UpcallQueue {
   take(): Upcall | null {
     if (this.waiting === 0) return null;
     const slot = this.#next & (UPCALL_SLOTS - 1);
-    const upcall = readUpcall(this.#views, this.address(slot), slot);
+    const upcall = this.#read(slot);
     this.#taken[slot] = upcall;
     this.#next = (this.#next + 1) >>> 0;
     return upcall;
@@ -74,6 +78,24 @@ export class UpcallQueue {
     Atomics.store(this.#views.u32, (this.#worker.w + L.WORKER_UPCALL_CONSUMER) >>> 2, consumer);
   }
 
+  #read(slot: number): Upcall {
+    const views = this.#views;
+    const at = this.address(slot);
+    const data = views.getU32(at + L.UPCALL_SLOT_DATA);
+    const size = Math.min(views.getU32(at + L.UPCALL_SLOT_SIZE), views.getU32(at + L.UPCALL_SLOT_CUT_SIZE));
+    const userdataSize = views.getU32(at + L.UPCALL_SLOT_USERDATA_SIZE);
+    return {
+      reason: reasons.get(views.getU32(at + L.UPCALL_SLOT_TYPE)) ?? 'action',
+      inPort: views.getU32(at + L.UPCALL_SLOT_IN_PORT),
+      frame: views.bytes(data, size),
+      key: (this.#keys[slot] ??= new FlowKey(views.bytes(at + L.UPCALL_SLOT_KEY, L.KEY_SIZE))),
+      userdata: userdataSize === 0 ? NO_USERDATA : views.bytes(at + L.UPCALL_SLOT_USERDATA, userdataSize),
+      tcpFlags: views.getU32(at + L.UPCALL_SLOT_TCP_FLAGS),
+      hash: views.getU32(at + L.UPCALL_SLOT_HASH),
+      slot,
+    };
+  }
+
   /** Every slot whose frame is held: waiting, or taken and not answered. */
   *heldSlots(): Generator<number> {
     for (let index = this.#consumer; index !== this.#producer; index = (index + 1) >>> 0) {
@@ -82,18 +104,4 @@ export class UpcallQueue {
       if (isWaiting || this.#taken[slot] !== null) yield slot;
     }
   }
-}
-
-function readUpcall(views: Views, at: number, slot: number): Upcall {
-  const data = views.getU32(at + L.UPCALL_SLOT_DATA);
-  const size = Math.min(views.getU32(at + L.UPCALL_SLOT_SIZE), views.getU32(at + L.UPCALL_SLOT_CUT_SIZE));
-  return {
-    reason: reasons.get(views.getU32(at + L.UPCALL_SLOT_TYPE)) ?? 'action',
-    inPort: views.getU32(at + L.UPCALL_SLOT_IN_PORT),
-    frame: views.bytes(data, size),
-    key: new FlowKey(views.bytes(at + L.UPCALL_SLOT_KEY, L.KEY_SIZE)),
-    userdata: views.bytes(at + L.UPCALL_SLOT_USERDATA, views.getU32(at + L.UPCALL_SLOT_USERDATA_SIZE)),
-    tcpFlags: views.getU32(at + L.UPCALL_SLOT_TCP_FLAGS),
-    slot,
-  };
 }

@@ -12,16 +12,18 @@
  *   A field whose protocol the text does not name is refused, wherever in the text it stands.
  *   Malformed text is an error value that names the field; nothing here throws.
  *
+ *   Registers, metadata and the like lie in a PipelineKey: parseOfFlowText reads them, parseFlowText knows the packet only.
+ *
  * Not supported
- *   metadata, registers, conj_id, actset_output and tun_metadata: they are not in the flow key. What the caller knows
- *   beyond a match (priority, table, cookie, actions) he takes with `other`.
+ *   dl_vlan=0xffff speaks of the tag and its VID, ovs-ofctl's of the priority as well: the packets are the same.
+ *   What is no part of a match (priority, table, cookie, actions): the caller takes it with `other`.
  */
 import { VLAN_CFI } from '../gen/key.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
 import { tunnelFlags } from '../spec/key.ts';
-import { FlowKey, KEY, type KeyField, keyFieldList, type Match, maskedMatch } from './key.ts';
+import { FlowKey, KEY, type KeyField, keyFieldList, type Match, maskedMatch, PipelineKey } from './key.ts';
 import { type Layers, layersOf } from './odp/match/prerequisites.ts';
-import { emptyMasked, type Masked } from './odp/row.ts';
+import type { Masked } from './odp/row.ts';
 import { slot } from './odp/slot.ts';
 import { addMasked, type TextField } from './text/field.ts';
 import {
@@ -33,9 +35,20 @@ import {
   nwProtoField,
   tunnelFields,
 } from './text/fields.ts';
-import { parseOfPort } from './text/ports.ts';
+import {
+  actsetOutputField,
+  conjIdField,
+  formatTunMetadata,
+  metadataField,
+  parseTunMetadata,
+  registerFields,
+  type TunMetadata,
+  tunnelExtraFields,
+} from './text/pipeline.ts';
+import { formatOfPort, parseOfPort } from './text/ports.ts';
 import { protocolOf, protocols } from './text/protocols.ts';
 
+export type { TunMetadata } from './text/pipeline.ts';
 export { formatOfPort, parseOfPort } from './text/ports.ts';
 
 export interface FlowTextOptions {
@@ -51,13 +64,22 @@ export interface FlowText {
   readonly inPort: number | null;
 }
 
+/** A match with what only OpenFlow tables know. */
+export interface OfFlowText extends FlowText {
+  readonly match: { readonly key: PipelineKey; readonly mask: PipelineKey };
+  readonly tunMetadata: readonly TunMetadata[];
+}
+
 export interface FlowKeyText {
   readonly key: FlowKey;
   /** OpenFlow port; null when the text names none. */
   readonly inPort: number | null;
 }
 
+const pipelineFields: readonly TextField[] = [...registerFields, ...tunnelExtraFields, metadataField];
+
 const allFields: readonly TextField[] = [
+  ...pipelineFields,
   ...fieldsBefore,
   ...tunnelFields,
   ...ethernetFields,
@@ -101,7 +123,10 @@ function parseProtocol(name: string, into: Masked): boolean {
 }
 
 interface Draft extends Masked {
+  readonly key: PipelineKey;
+  readonly mask: PipelineKey;
   inPort: number | null;
+  readonly tunMetadata: TunMetadata[];
 }
 
 /** Fields that wait until it is known which protocol they belong to. */
@@ -112,6 +137,11 @@ interface Pending {
 
 /** Null, or what is wrong. */
 function takeWord({ name, value }: Word, draft: Draft, pending: Pending[], options: FlowTextOptions): string | null {
+  const metadata = parseTunMetadata(name, value);
+  if (metadata) {
+    draft.tunMetadata.push(metadata);
+    return null;
+  }
   if (value === null) {
     return parseProtocol(name, draft) || options.other?.(name, null) ? null : `unknown field "${name}"`;
   }
@@ -151,7 +181,7 @@ function settle(draft: Draft, pending: readonly Pending[]): string | null {
 }
 
 function parseDraft(text: string, options: FlowTextOptions): Result<Draft> {
-  const draft: Draft = { ...emptyMasked(), inPort: null };
+  const draft: Draft = { key: new PipelineKey(), mask: new PipelineKey(), inPort: null, tunMetadata: [] };
   const pending: Pending[] = [];
   for (const word of splitWords(text)) {
     const wrong = takeWord(word, draft, pending, options);
@@ -161,12 +191,24 @@ function parseDraft(text: string, options: FlowTextOptions): Result<Draft> {
   return wrong ? fail(wrong) : ok(draft);
 }
 
-/** A match: `in_port=1,tcp,nw_src=10.0.0.0/8,tp_dst=80`. */
-export function parseFlowText(text: string, options: FlowTextOptions = {}): Result<FlowText> {
+/** A match of an OpenFlow table: `reg0=5,tcp,nw_src=10.0.0.0/8,tp_dst=80`. */
+export function parseOfFlowText(text: string, options: FlowTextOptions = {}): Result<OfFlowText> {
   const draft = parseDraft(text, options);
   if (!draft.ok) return draft;
-  const { key, mask, inPort } = draft.value;
-  return ok({ match: maskedMatch(key, mask), inPort });
+  const { key, mask, inPort, tunMetadata } = draft.value;
+  for (let i = 0; i < key.bytes.length; i++) key.bytes[i]! &= mask.bytes[i]!;
+  return ok({ match: { key, mask }, inPort, tunMetadata });
+}
+
+/** A match of a packet's fields: `in_port=1,tcp,nw_src=10.0.0.0/8,tp_dst=80`. */
+export function parseFlowText(text: string, options: FlowTextOptions = {}): Result<FlowText> {
+  const read = parseOfFlowText(text, options);
+  if (!read.ok) return read;
+  const { match, inPort, tunMetadata } = read.value;
+  const onlyInTables = [conjIdField, actsetOutputField, ...pipelineFields];
+  const field = onlyInTables.find(({ format }) => format(match) !== null)?.names[0];
+  if (field !== undefined || tunMetadata.length > 0) return fail(`unknown field "${field ?? 'tun_metadata'}"`);
+  return ok({ match: maskedMatch(match.key.packet, match.mask.packet), inPort });
 }
 
 const tagFields = [
@@ -180,7 +222,8 @@ export function parseFlowKeyText(text: string, options: FlowTextOptions = {}): R
   if (masked) return fail(`bad value for ${masked.name} (${masked.value}: wildcards not allowed here)`);
   const draft = parseDraft(text, options);
   if (!draft.ok) return draft;
-  const { key, inPort } = draft.value;
+  const { inPort } = draft.value;
+  const key = draft.value.key.packet;
   for (const [tci, tpid] of tagFields) if ((key.get(tci) & VLAN_CFI) !== 0) key.set(tpid, 0x8100);
   return ok({ key, inPort });
 }
@@ -195,6 +238,7 @@ interface Style {
   /** The text of in_port, or null to leave it out. */
   readonly inPort: string | null;
   readonly showsPacketType: boolean;
+  readonly tunMetadata?: readonly TunMetadata[];
 }
 
 function formatPacketType(match: Match): string[] {
@@ -204,14 +248,22 @@ function formatPacketType(match: Match): string[] {
 }
 
 function formatStyled(match: Match, style: Style): string {
-  const layers = layersOf(match.key, match.mask);
-  const protocol = protocolOf(layers);
+  const headers = layersOf(match.key, match.mask);
+  const protocol = protocolOf(headers);
+  const packetType = match.mask.isZero(KEY.packet_type) ? 0 : match.key.get(KEY.packet_type);
+  const layers =
+    headers.ethType === null && packetType >>> 16 === 1 ? { ...headers, ethType: packetType & 0xffff } : headers;
   const showsNwProto = protocol === null || protocol.nwProto === null;
   return [
     ...formatAll(fieldsBefore, match, layers),
     ...(style.showsPacketType ? formatPacketType(match) : []),
     ...(protocol ? [protocol.name] : []),
-    ...formatAll(tunnelFields, match, layers),
+    ...formatAll(registerFields, match, layers),
+    ...formatAll(tunnelFields.slice(0, -1), match, layers),
+    ...formatAll(tunnelExtraFields, match, layers),
+    ...formatAll(tunnelFields.slice(-1), match, layers),
+    ...(style.tunMetadata ?? []).map(formatTunMetadata),
+    ...formatAll([metadataField], match, layers),
     ...(style.inPort === null ? [] : [`in_port=${style.inPort}`]),
     ...formatAll(ethernetFields, match, layers),
     ...(protocol ? [] : formatAll([ethTypeField], match, layers)),
@@ -224,6 +276,14 @@ function formatStyled(match: Match, style: Style): string {
 /** A match as ovs-ofctl prints it. @param inPort the text of its OpenFlow port; null when it names none */
 export const formatFlowText = (match: Match, inPort: string | null = null): string =>
   formatStyled(match, { inPort, showsPacketType: match.key.get(KEY.packet_type) !== 0 });
+
+/** A match of an OpenFlow table as ovs-ofctl prints it. */
+export const formatOfFlowText = ({ match, inPort, tunMetadata }: OfFlowText): string =>
+  formatStyled(match, {
+    inPort: inPort === null ? null : formatOfPort(inPort),
+    showsPacketType: match.key.get(KEY.packet_type) !== 0,
+    tunMetadata,
+  });
 
 /** ICMP's type and code are eight bits in sixteen, which a megaflow's text shows as a mask. */
 const showIcmpMasks = (text: string): string =>

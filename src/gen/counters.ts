@@ -125,3 +125,5 @@ export const DROP_LINK_DOWN: u32 = 39;
 export const DROP_LINK_QUEUE: u32 = 40;
 /** simulation: longer than the link’s MTU */
 export const DROP_LINK_MTU: u32 = 41;
+/** translation: more actions than the datapath takes in one list */
+export const DROP_ACTIONS_TOO_LONG: u32 = 42;

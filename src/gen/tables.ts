@@ -97,9 +97,15 @@ export const PIPELINE = {
   reg13: {"name":"reg13","offset":644,"size":4,"order":"be","source":"register"},
   reg14: {"name":"reg14","offset":648,"size":4,"order":"be","source":"register"},
   reg15: {"name":"reg15","offset":652,"size":4,"order":"be","source":"register"},
+  tun_erspan_idx: {"name":"tun_erspan_idx","offset":656,"size":4,"order":"be","source":"ERSPAN index; no tunnel of this datapath sets it, nor the five that follow"},
+  tun_erspan_ver: {"name":"tun_erspan_ver","offset":660,"size":4,"order":"be","source":"ERSPAN version"},
+  tun_erspan_dir: {"name":"tun_erspan_dir","offset":664,"size":4,"order":"be","source":"ERSPAN direction"},
+  tun_erspan_hwid: {"name":"tun_erspan_hwid","offset":668,"size":4,"order":"be","source":"ERSPAN hardware id"},
+  tun_gtpu_flags: {"name":"tun_gtpu_flags","offset":672,"size":4,"order":"be","source":"GTP-U flags"},
+  tun_gtpu_msgtype: {"name":"tun_gtpu_msgtype","offset":676,"size":4,"order":"be","source":"GTP-U message type"},
 } as const satisfies Record<string, KeyFieldSpec>;
 /** Bytes of a PipelineKey. */
-export const PIPELINE_KEY_SIZE = 656;
+export const PIPELINE_KEY_SIZE = 688;
 export type KeyField = KeyFieldSpec & { readonly name: KeyFieldName };
 export const keyFieldList: readonly KeyField[] = Object.values(KEY);
 export const dropReasons: readonly DropReasonSpec[] = [
@@ -145,8 +151,9 @@ export const dropReasons: readonly DropReasonSpec[] = [
   {"code":39,"name":"link_down","help":"simulation: the link is down"},
   {"code":40,"name":"link_queue","help":"simulation: the link’s queue is full"},
   {"code":41,"name":"link_mtu","help":"simulation: longer than the link’s MTU"},
+  {"code":42,"name":"actions_too_long","help":"translation: more actions than the datapath takes in one list"},
 ];
-export type DropReasonName = 'none' | 'rx_runt' | 'rx_oversize' | 'rx_no_port' | 'upcall_overflow' | 'upcall_refused' | 'no_frame' | 'explicit' | 'output_no_port' | 'output_down' | 'output_mtu' | 'output_ring_full' | 'recirc_depth' | 'action_depth' | 'action_invalid' | 'action_unknown' | 'headroom' | 'meter' | 'tunnel_pop' | 'tunnel_pop_length' | 'tunnel_pop_checksum' | 'tunnel_pop_options' | 'sample_end' | 'in_port_invalid' | 'vlan_not_member' | 'vlan_tagged_access' | 'reserved_multicast' | 'own_port_only' | 'no_output' | 'split_horizon' | 'recursion' | 'resubmits' | 'tunnel_no_route' | 'tunnel_no_neighbor' | 'tunnel_ecn' | 'tunnel_no_config' | 'table_miss' | 'held_shutdown' | 'link_loss' | 'link_down' | 'link_queue' | 'link_mtu';
+export type DropReasonName = 'none' | 'rx_runt' | 'rx_oversize' | 'rx_no_port' | 'upcall_overflow' | 'upcall_refused' | 'no_frame' | 'explicit' | 'output_no_port' | 'output_down' | 'output_mtu' | 'output_ring_full' | 'recirc_depth' | 'action_depth' | 'action_invalid' | 'action_unknown' | 'headroom' | 'meter' | 'tunnel_pop' | 'tunnel_pop_length' | 'tunnel_pop_checksum' | 'tunnel_pop_options' | 'sample_end' | 'in_port_invalid' | 'vlan_not_member' | 'vlan_tagged_access' | 'reserved_multicast' | 'own_port_only' | 'no_output' | 'split_horizon' | 'recursion' | 'resubmits' | 'tunnel_no_route' | 'tunnel_no_neighbor' | 'tunnel_ecn' | 'tunnel_no_config' | 'table_miss' | 'held_shutdown' | 'link_loss' | 'link_down' | 'link_queue' | 'link_mtu' | 'actions_too_long';
 /** Drop reason codes by name. */
 export const DROP = {
   none: 0,
@@ -191,6 +198,7 @@ export const DROP = {
   link_down: 39,
   link_queue: 40,
   link_mtu: 41,
+  actions_too_long: 42,
 } as const satisfies Record<DropReasonName, number>;
 export const workerCounters: readonly CounterSpec[] = [
   {"name":"rx_packets","help":"frames taken from receive rings"},

@@ -49,7 +49,7 @@ Port map: which port a packet comes in by. Rules are tried in the order given; t
   At most ${EACH_PORTS_MAX} ports come of one such rule. Packets that no rule takes are counted and left out.
 
 Flows: datapath flows in text form, ports by name or by number (in the order of --port, then of --port-map):
-  in_port(p1),eth_type(0x0800),ipv4(dst=10.0.0.0/8), actions:p2
+  in_port(p1),eth_type(0x0800),ipv4(dst=10.0.0.0/255.0.0.0), actions:p2
   Without --flow and --flows the switch learns addresses and keeps VLANs apart, as OpenFlow's NORMAL does.
 
 Examples:

@@ -25,8 +25,8 @@ const WARM_HOSTS_MAX = 32;
 const HELP = `
 The packet is a frame in hexadecimal digits, or flow text as ovs-appctl ofproto/trace takes it:
   weft trace --at hv1:vm1 'icmp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:04,nw_src=10.0.0.1,nw_dst=10.0.0.4'
-  weft trace --at hv1:vm1 ffffffffffff02000000000108060001080006040001020000000001
-                          0a0000010000000000000a000004
+  weft trace --at hv1:vm1 'ffffffffffff 020000000001 0806 0001080006040001
+                           020000000001 0a000001 000000000000 0a000004'
 
 The network is the demo's, or a JSON file:
   { "hosts":    { "a": { "ipv4": "10.0.0.1/24" }, "b": { "ipv4": "10.0.0.2/24" } },

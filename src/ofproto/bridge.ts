@@ -84,9 +84,13 @@ export class Bridge {
     return this.settings.name;
   }
 
-  /** Changes when a translation in this bridge could have another answer. */
-  get generation(): number {
-    return this.#configGeneration + this.macs.generation;
+  /** Changes when picture() is another object than before. */
+  get configGeneration(): number {
+    return this.#configGeneration;
+  }
+
+  hasPort(name: string): boolean {
+    return this.#ports.has(name);
   }
 
   /** @throws when the name or the number is taken, or no number is left */
@@ -157,6 +161,7 @@ export class Bridge {
       ports: new Map(ports.map((port) => [port.ofport, port])),
       portsByName: new Map(ports.map((port) => [port.name, port])),
       bundles,
+      bundlesByName: new Map(bundles.map((bundle) => [bundle.name, bundle])),
       macs: this.macs,
       pipeline: pipelines[failMode],
     };

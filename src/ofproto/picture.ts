@@ -5,16 +5,21 @@ import type { LocalAddress, SwitchPicture, TunnelEndpoint } from '../translate/t
 import type { Bridge } from './bridge.ts';
 
 export class SwitchState {
-  readonly bridges = new Map<string, Bridge>();
+  readonly #bridges = new Map<string, Bridge>();
   readonly routes = new RouteTable();
   readonly neighbors = new NeighborCache();
   /** Receiving ends of tunnels, one a datapath port. */
   endpoints: readonly TunnelEndpoint[] = [];
   localAddresses: readonly LocalAddress[] = [];
   #edits = 0;
-  #generation = 0;
-  #seen = '';
+  /** Grows with every change of what is configured, and of what was learned. */
+  #seenConfig = -1;
+  #seenLearned = -1;
   #picture: SwitchPicture | null = null;
+
+  get bridges(): ReadonlyMap<string, Bridge> {
+    return this.#bridges;
+  }
 
   /** Something that is not a bridge, route or neighbour changed. */
   touch(): void {
@@ -22,18 +27,32 @@ export class SwitchState {
   }
 
   picture(): SwitchPicture {
-    const seen = this.#fingerprint();
-    if (this.#picture && seen === this.#seen) return this.#picture;
-    this.#seen = seen;
-    this.#picture = this.#draw(++this.#generation);
-    return this.#picture;
+    let config = this.#edits;
+    let learned = this.routes.generation + this.neighbors.generation;
+    for (const bridge of this.bridges.values()) {
+      config += bridge.configGeneration;
+      learned += bridge.macs.generation;
+    }
+    const last = this.#picture;
+    if (!last || config !== this.#seenConfig) this.#picture = this.#draw((last?.generation ?? 0) + 1);
+    else if (learned !== this.#seenLearned) this.#picture = { ...last, generation: last.generation + 1 };
+    this.#seenConfig = config;
+    this.#seenLearned = learned;
+    return this.#picture!;
   }
 
-  /** Numbers that change with every part: pictures are compared by it, not by what is in them. */
-  #fingerprint(): string {
-    let sum = `${this.#edits},${this.routes.generation},${this.neighbors.generation}`;
-    for (const bridge of this.bridges.values()) sum += `,${bridge.name}:${bridge.generation}`;
-    return sum;
+  /** A bridge takes the place of none, and goes again. */
+  addBridge(bridge: Bridge): void {
+    this.#bridges.set(bridge.name, bridge);
+    this.#edits++;
+  }
+
+  removeBridge(name: string): void {
+    const bridge = this.#bridges.get(name);
+    if (!bridge) return;
+    this.#bridges.delete(name);
+    // The sum of what is left must not be one that was there before
+    this.#edits += bridge.configGeneration + 1;
   }
 
   #draw(generation: number): SwitchPicture {

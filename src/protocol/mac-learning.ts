@@ -108,6 +108,8 @@ export class MacLearning {
     const entry = this.#find(seen.mac, seen.vlan);
     if (!entry) return true;
     if (entry.isStatic) return false;
+    // News of a while ago, which a megaflow's counters bring, does not move what was seen elsewhere since
+    if (entry.port !== seen.port && now < entry.seen) return false;
     if (now - entry.seen >= REFRESH_AGE) return true;
     if (seen.isGratuitousArp) {
       if (!seen.isBond) return true;

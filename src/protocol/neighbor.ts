@@ -41,6 +41,8 @@ export class NeighborCache {
   /** When each address was last asked for. */
   readonly #asked = new Map<string, Micros>();
   #pending: NeighborQuestion[] = [];
+  /** Nothing expires, and no question may be forgotten, before this time. */
+  #nextRun: Micros = Infinity;
   #aging: Micros;
   #generation = 0;
 
@@ -93,6 +95,7 @@ export class NeighborCache {
       }
     }
     this.#entries.set(key, entry);
+    this.#nextRun = Math.min(this.#nextRun, entry.expires);
     this.#asked.delete(key);
     this.#generation++;
   }
@@ -104,6 +107,7 @@ export class NeighborCache {
     if (last !== undefined && now - last < QUESTION_INTERVAL) return;
     if (this.#asked.size >= QUESTIONS_MAX) this.#asked.clear();
     this.#asked.set(key, now);
+    this.#nextRun = Math.min(this.#nextRun, now + QUESTION_INTERVAL);
     this.#pending.push({
       bridge: question.bridge,
       address: question.address.slice(),
@@ -118,14 +122,20 @@ export class NeighborCache {
     return questions;
   }
 
-  /** Ages. */
+  /** Ages. Most calls find that it is too early for anything. */
   run(now: Micros): void {
+    if (now < this.#nextRun) return;
+    this.#nextRun = Infinity;
     for (const [key, entry] of this.#entries) {
-      if (now < entry.expires) continue;
-      this.#entries.delete(key);
-      this.#generation++;
+      if (now >= entry.expires) {
+        this.#entries.delete(key);
+        this.#generation++;
+      } else this.#nextRun = Math.min(this.#nextRun, entry.expires);
     }
-    for (const [key, at] of this.#asked) if (now - at >= QUESTION_INTERVAL) this.#asked.delete(key);
+    for (const [key, at] of this.#asked) {
+      if (now - at >= QUESTION_INTERVAL) this.#asked.delete(key);
+      else this.#nextRun = Math.min(this.#nextRun, at + QUESTION_INTERVAL);
+    }
   }
 
   wakeAt(): Micros | null {

@@ -227,8 +227,11 @@ export class SimSwitch {
     if (this.#isPolling) return;
     this.#isPolling = true;
     const now = this.#scheduler.now();
-    this.core.poll(now);
-    this.#isPolling = false;
+    try {
+      this.core.poll(now);
+    } finally {
+      this.#isPolling = false;
+    }
     const next = this.core.nextWake(now);
     this.#wakeTimer?.cancel();
     this.#wakeTimer = next === null ? null : this.#scheduler.at(Math.max(next, now + WAKE_MIN), () => this.poll());

@@ -51,6 +51,7 @@ const rows: readonly (readonly [name: string, help: string])[] = [
   ['link_down', 'simulation: the link is down'],
   ['link_queue', 'simulation: the link’s queue is full'],
   ['link_mtu', 'simulation: longer than the link’s MTU'],
+  ['actions_too_long', 'translation: more actions than the datapath takes in one list'],
 ];
 
 export const dropReasons: readonly DropReasonSpec[] = rows.map(([name, help], code) => ({ code, name, help }));

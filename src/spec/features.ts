@@ -42,7 +42,12 @@ export const features: readonly FeatureSpec[] = [
   ]),
   ...area('Management', [
     ['simulator on a virtual clock', 'works'],
-    ['OVSDB server, ovs-vswitchd, ovs-vsctl, ovs-ofctl, ovs-appctl', 'not yet'],
+    [
+      'ovsdb-server: files, transactions, monitors, locks; Unix and TCP sockets; schema conversion',
+      'works',
+      'no SSL, clusters, relay, active-backup or RBAC',
+    ],
+    ['ovs-vswitchd, ovs-vsctl, ovs-ofctl, ovs-appctl', 'not yet'],
     ['OVN', 'not yet'],
   ]),
 ];

@@ -208,6 +208,12 @@ export const pipelineFields: readonly KeyFieldSpec[] = placeFrom(KEY_SIZE, [
   ['conj_id', 4, 'id of the conjunction that matched'],
   ['actset_output', 4, 'port of the output action in the action set (OpenFlow 1.5 §7.2.3.7)'],
   ...Array.from({ length: 16 }, (_, i) => [`reg${i}`, 4, 'register'] as const),
+  ['tun_erspan_idx', 4, 'ERSPAN index; no tunnel of this datapath sets it, nor the five that follow'],
+  ['tun_erspan_ver', 4, 'ERSPAN version'],
+  ['tun_erspan_dir', 4, 'ERSPAN direction'],
+  ['tun_erspan_hwid', 4, 'ERSPAN hardware id'],
+  ['tun_gtpu_flags', 4, 'GTP-U flags'],
+  ['tun_gtpu_msgtype', 4, 'GTP-U message type'],
 ]);
 /** Bytes of a whole OpenFlow flow: the datapath's key and the pipeline fields. */
 export const PIPELINE_KEY_SIZE =

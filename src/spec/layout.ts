@@ -189,6 +189,7 @@ export const structs: readonly StructSpec[] = [
     ['hits', 'u64', 'since the last sort'],
     ['offsets', 'bytes:80', 'u16 byte offset of each touched block in the key'],
     ['size_class', 'u32', 'log2 of the table’s bytes'],
+    ['secrets', 'bytes:64', 'hash secrets of the first four blocks: a visit wants them in registers'],
     ['masks', `bytes:${KEY_SIZE}`, 'packed mask, block_count × 16 bytes'],
   ]),
   struct('ActionList', 16, 'Encoded actions, shared by the flows that do the same. The list follows the header.', [

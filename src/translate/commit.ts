@@ -55,25 +55,37 @@ const lateRows: readonly SetRow[] = [
 
 /** Adds the actions, and makes base equal to flow. */
 export function commit(ctx: XlateContext): void {
+  if (isUnchanged(ctx)) {
+    if (tagCount(ctx.base) > 0) claimComparedTags(ctx);
+    return;
+  }
   for (const row of rows) commitSet(ctx, row);
   commitVlans(ctx);
   for (const row of lateRows) commitSet(ctx, row);
 }
 
-function commitSet(ctx: XlateContext, row: SetRow): void {
-  if (!row.applies(ctx.base)) return;
-  const fields = row.fields.map((name) => changedField(ctx, KEY[name])).filter((field) => field !== null);
-  if (fields.length > 0) ctx.actions.push({ type: 'set', target: row.target, fields });
-}
+/** Words that hold every field of the rows and the tags. */
+const FIRST_WORD = KEY.packet_type.offset / 4;
+const END_WORD = (KEY.pkt_mark.offset + KEY.pkt_mark.size) / 4;
 
-/** Byte by byte, without views: almost every field of almost every packet is the same. */
-function sameField(a: FlowKey, b: FlowKey, { offset, size }: KeyField): boolean {
-  for (let i = offset; i < offset + size; i++) if (a.bytes[i] !== b.bytes[i]) return false;
+/** Almost every packet leaves as it came. */
+function isUnchanged({ base: { words: base }, flow: { words: flow } }: XlateContext): boolean {
+  for (let i = FIRST_WORD; i < END_WORD; i++) if (base[i] !== flow[i]) return false;
   return true;
 }
 
+function commitSet(ctx: XlateContext, row: SetRow): void {
+  if (!row.applies(ctx.base)) return;
+  const fields: SetField[] = [];
+  for (const name of row.fields) {
+    const changed = changedField(ctx, KEY[name]);
+    if (changed) fields.push(changed);
+  }
+  if (fields.length > 0) ctx.actions.push({ type: 'set', target: row.target, fields });
+}
+
 function changedField(ctx: XlateContext, field: KeyField): SetField | null {
-  if (sameField(ctx.base, ctx.flow, field)) return null;
+  if (ctx.base.sameField(ctx.flow, field)) return null;
   const [was, is, looked] = [ctx.base.at(field), ctx.flow.at(field), ctx.wildcards.at(field)];
   // Bits that change were decided on: they are looked at, whoever forgot to say so
   const mask = looked.map((bits, i) => bits | (was[i]! ^ is[i]!));
@@ -112,8 +124,7 @@ function commitVlans(ctx: XlateContext): void {
     actions.push({ type: 'push_vlan', tpid: flow.get(tpid), tci: flow.get(tci) });
   }
   for (const { tpid, tci } of VLAN_TAGS) {
-    base.setBytes(tpid, flow.at(tpid));
-    base.setBytes(tci, flow.at(tci));
+    base.copyField(flow, tpid).copyField(flow, tci);
   }
 }
 

@@ -1,9 +1,9 @@
 /** The state of one translation: where the packet is, what it looks like by now, what was looked at, what was decided. */
-import { FlowKey, type FlowMask, KEY, type KeyField } from '../flow/key.ts';
+import { type FlowKey, type FlowMask, KEY, type KeyField } from '../flow/key.ts';
 import type { DpAction } from '../flow/odp/action.ts';
 import type { DropReasonName } from '../gen/tables.ts';
-import { concatBytes } from '../lib/bytes.ts';
 import type { Micros } from '../lib/clock.ts';
+import { KeyScratch } from './scratch.ts';
 import type {
   BridgePicture,
   Effects,
@@ -24,10 +24,6 @@ export const RESUBMITS_MAX = DEPTH_MAX * DEPTH_MAX;
 /** Enters a table of the context's bridge: what a resubmit, a patch port and a tunnel all come down to. */
 export type TableEntry = (ctx: XlateContext, tableId: number) => void;
 
-/** Where a flow's tunnel metadata says that the packet goes, both families one behind the other. */
-export const tunnelDestination = (flow: FlowKey): Uint8Array =>
-  concatBytes(flow.at(KEY.tun_dst), flow.at(KEY.tun_ipv6_dst));
-
 export class XlateContext {
   readonly picture: SwitchPicture;
   readonly effects: Effects;
@@ -40,14 +36,14 @@ export class XlateContext {
   readonly flow: FlowKey;
   /** The packet as the datapath will have it when it reaches the end of `actions`. */
   readonly base: FlowKey;
+  /** Where keys are taken from that are needed for a while. */
+  readonly keys: KeyScratch;
   /** Bits that were looked at. Swapped while a tunnelled packet goes through another bridge. */
-  wildcards: FlowMask = new FlowKey();
+  wildcards: FlowMask;
   /** Bits that the datapath must match beside them for the answer to be right for every packet of the megaflow. */
-  claims: FlowMask = new FlowKey();
+  claims: FlowMask;
   bridge: BridgePicture;
   actions: DpAction[] = [];
-  /** Outer destination of the packet as it came in, both families one behind the other; zero when it was not tunnelled. */
-  readonly tunnelledTo: Uint8Array;
   /** The flow's VLAN tags are not those of the packet as it came in, though they may look like them. */
   areTagsMoved = false;
   depth = 0;
@@ -58,15 +54,19 @@ export class XlateContext {
   #trace: TraceNode[] | null;
   #drop: DropReasonName = 'none';
 
-  constructor(xin: XlateIn, bridge: BridgePicture, flow: FlowKey, enterTable: TableEntry) {
+  /** @param ofport what the flow's in_port is in the bridge */
+  constructor(xin: XlateIn, bridge: BridgePicture, ofport: OfPort, enterTable: TableEntry) {
+    this.keys = xin.scratch ?? new KeyScratch();
+    this.keys.release(0);
     this.picture = xin.picture;
     this.effects = xin.effects;
     this.now = xin.now;
     this.frame = xin.frame;
-    this.flow = flow;
     this.initial = xin.key;
-    this.base = flow.clone();
-    this.tunnelledTo = tunnelDestination(flow);
+    this.flow = this.keys.copy(xin.key).set(KEY.in_port, ofport);
+    this.base = this.keys.copy(this.flow);
+    this.wildcards = this.keys.zero();
+    this.claims = this.keys.zero();
     this.bridge = bridge;
     this.enterTable = enterTable;
     this.#trace = xin.trace ?? null;
@@ -101,6 +101,12 @@ export class XlateContext {
 
   report(kind: TraceKind, text: string): void {
     this.#trace?.push({ kind, text, children: [] });
+  }
+
+  /** What `inside` reports goes below the bridge's heading. */
+  inBridge(name: string, inside: () => void): void {
+    if (this.#trace) this.within('bridge', `bridge("${name}")`, inside);
+    else inside();
   }
 
   /** What `inside` reports goes below this line. */

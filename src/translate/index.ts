@@ -10,7 +10,8 @@
  * Invariants. A bit outside the match may be flipped, and the answer stays the same (test/unit/translate/law.test.ts).
  * Depth and number of lookups are limited. A packet that goes nowhere has a drop reason.
  *
- * Lie of the land. types.ts: pictures and answers. context.ts: the state of one translation. ingress.ts: which bridge and
+ * Lie of the land. types.ts: pictures and answers. context.ts: the state of one translation;
+ * scratch.ts: the keys it works with. ingress.ts: which bridge and
  * port. table.ts: lookups. action/: one OpenFlow action a file. output.ts: what output to a port means. tunnel/: sending
  * and receiving ends. commit.ts: set, push and pop. vlan.ts: VLAN modes. wildcards.ts. trace.ts: the story as text.
  *
@@ -20,7 +21,7 @@ import { FlowKey, KEY, maskedMatch } from '../flow/key.ts';
 import type { DpAction } from '../flow/odp/action.ts';
 import { XlateContext } from './context.ts';
 import { findIngress, type Ingress } from './ingress.ts';
-import { hasTunnel, isIp } from './protocols.ts';
+import { clearTunnel, hasTunnel, isIp } from './protocols.ts';
 import { enterTable } from './table.ts';
 import type { XlateIn, XlateOut } from './types.ts';
 import { finishWildcards, installedMask, startWildcards } from './wildcards.ts';
@@ -32,17 +33,17 @@ const CONGESTION = 0x03;
 export function translate(xin: XlateIn): XlateOut {
   const ingress = findIngress(xin);
   if (typeof ingress === 'string') return refused(xin, ingress);
-  const flow = xin.key.clone().set(KEY.in_port, ingress.ofport);
-  const ctx = new XlateContext(xin, ingress.bridge, flow, enterTable);
+  const ctx = new XlateContext(xin, ingress.bridge, ingress.ofport, enterTable);
+  const { flow } = ctx;
   // The datapath does not keep tunnel metadata of a packet that it has decapsulated, unless it is set anew
   clearTunnel(ctx.base);
   startWildcards(ctx);
   if (hasTunnel(flow) && ingress.port) ctx.effects.creditPort(ingress.bridge.name, ingress.ofport, 'rx');
-  ctx.within('bridge', `bridge("${ingress.bridge.name}")`, () => run(ctx, ingress));
+  ctx.inBridge(ingress.bridge.name, () => run(ctx, ingress));
   finishWildcards(ctx.wildcards, xin.key);
   const actions = ctx.error === 'none' ? withoutLastClone(ctx.actions) : [];
   return {
-    match: maskedMatch(xin.key, installedMask(ctx.wildcards, ctx.claims, xin.key)),
+    match: maskedMatch(xin.key, installedMask(ctx.wildcards, ctx.claims, xin.key), ctx.keys.zero()),
     wildcards: ctx.wildcards,
     actions,
     drop: actions.some(delivers) ? 'none' : ctx.drop === 'none' ? 'no_output' : ctx.drop,
@@ -51,6 +52,7 @@ export function translate(xin: XlateIn): XlateOut {
     finalFlow: flow,
     bridge: ingress.bridge.name,
     error: ctx.error,
+    lookups: ctx.resubmits,
   };
 }
 
@@ -60,8 +62,16 @@ function withoutLastClone(actions: readonly DpAction[]): readonly DpAction[] {
   return last?.type === 'clone' ? [...actions.slice(0, -1), ...last.actions] : actions;
 }
 
-const delivers = (action: DpAction): boolean =>
-  ['output', 'clone', 'tnl_pop', 'tnl_push', 'userspace', 'recirc'].includes(action.type);
+const delivering: ReadonlySet<DpAction['type']> = new Set([
+  'output',
+  'clone',
+  'tnl_pop',
+  'tnl_push',
+  'userspace',
+  'recirc',
+]);
+
+const delivers = ({ type }: DpAction): boolean => delivering.has(type);
 
 function run(ctx: XlateContext, { port }: Ingress): void {
   if (!processCongestion(ctx)) return;
@@ -84,10 +94,6 @@ function processCongestion(ctx: XlateContext): boolean {
   return true;
 }
 
-function clearTunnel(key: FlowKey): void {
-  key.bytes.fill(0, KEY.tun_id.offset, KEY.tun_opts.offset + KEY.tun_opts.size);
-}
-
 /** No bridge takes the packet: a drop for all that come the same way. */
 function refused(xin: XlateIn, error: 'in_port_invalid' | 'tunnel_no_config'): XlateOut {
   const wildcards = new FlowKey();
@@ -106,5 +112,6 @@ function refused(xin: XlateIn, error: 'in_port_invalid' | 'tunnel_no_config'): X
     finalFlow: xin.key.clone(),
     bridge: null,
     error,
+    lookups: 0,
   };
 }

@@ -1,21 +1,11 @@
 /** Output to a port of the bridge: a device, a patch port into another bridge, or a tunnel. */
-import { type FlowKey, KEY, type KeyField, keyFieldList } from '../flow/key.ts';
+import { KEY } from '../flow/key.ts';
 import { commit } from './commit.ts';
 import type { XlateContext } from './context.ts';
+import { clearConnection, clearTunnel, copyTunnel } from './protocols.ts';
 import { nativeTunnelOutput, tunnelSend } from './tunnel/send.ts';
 import { terminateTunnel } from './tunnel/terminate.ts';
 import type { OfPort, PortPicture } from './types.ts';
-
-const tunnelFields: readonly KeyField[] = keyFieldList.filter((field) => field.name.startsWith('tun_'));
-const connectionFields: readonly KeyField[] = keyFieldList.filter((field) => field.name.startsWith('ct_'));
-
-function zero(key: FlowKey, fields: readonly KeyField[]): void {
-  for (const field of fields) key.at(field).fill(0);
-}
-
-function copy(from: FlowKey, to: FlowKey, fields: readonly KeyField[]): void {
-  for (const field of fields) to.at(field).set(from.at(field));
-}
 
 /** Sends the packet as it is now out by a port. The flow is afterwards what it was before. */
 export function composeOutput(ctx: XlateContext, ofport: OfPort): void {
@@ -67,13 +57,15 @@ function outputPatch(ctx: XlateContext, port: PortPicture): void {
 }
 
 function outputTunnel(ctx: XlateContext, port: PortPicture): void {
-  const saved = ctx.flow.clone();
+  const { mark } = ctx.keys;
+  const saved = ctx.keys.copy(ctx.flow);
   if (tunnelSend(ctx, port)) {
     ctx.report('detail', 'output to native tunnel');
     commit(ctx);
     nativeTunnelOutput(ctx, port, (underlay) => enterBridge(ctx, null, underlay));
   }
-  ctx.flow.bytes.set(saved.bytes);
+  ctx.flow.copyFrom(saved);
+  ctx.keys.release(mark);
 }
 
 /**
@@ -85,16 +77,19 @@ function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPictur
   const bridge = ctx.picture.bridges.get(to.bridge);
   if (!bridge) return;
   const outerBridge = ctx.bridge;
-  const outerFlow = ctx.flow.clone();
-  const outerWildcards = ctx.wildcards.clone();
+  const { mark } = ctx.keys;
+  const outerFlow = ctx.keys.copy(ctx.flow);
+  const outerWildcards = ctx.keys.copy(ctx.wildcards);
   ctx.flow.set(KEY.in_port, to.ofport);
-  for (const fields of [tunnelFields, connectionFields]) zero(ctx.flow, fields);
-  zero(ctx.wildcards, tunnelFields);
+  clearTunnel(ctx.flow);
+  clearConnection(ctx.flow);
+  clearTunnel(ctx.wildcards);
   ctx.bridge = bridge;
-  ctx.within('bridge', `bridge("${bridge.name}")`, () => receiveInBridge(ctx, to));
+  ctx.inBridge(bridge.name, () => receiveInBridge(ctx, to));
   ctx.bridge = outerBridge;
-  ctx.flow.bytes.set(outerFlow.bytes);
-  copy(outerWildcards, ctx.wildcards, tunnelFields);
+  ctx.flow.copyFrom(outerFlow);
+  copyTunnel(ctx.wildcards, outerWildcards);
+  ctx.keys.release(mark);
   ctx.error = 'none';
   if (!from) return;
   ctx.effects.creditPort(from.bridge, from.ofport, 'tx');
@@ -102,13 +97,16 @@ function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPictur
 }
 
 function receiveInBridge(ctx: XlateContext, to: PortPicture): void {
-  const base = ctx.base.clone();
+  const { mark } = ctx.keys;
+  const base = ctx.keys.copy(ctx.base);
   const { actions } = ctx;
   const count = actions.length;
   ctx.enterTable(ctx, 0);
-  if (to.forwards) return;
-  // The tables may learn from the packet, but it goes nowhere
-  actions.length = count;
-  ctx.base.bytes.set(base.bytes);
-  ctx.noteDrop('output_down');
+  if (!to.forwards) {
+    // The tables may learn from the packet, but it goes nowhere
+    actions.length = count;
+    ctx.base.copyFrom(base);
+    ctx.noteDrop('output_down');
+  }
+  ctx.keys.release(mark);
 }

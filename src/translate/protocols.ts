@@ -13,4 +13,20 @@ export const isIp = (flow: FlowKey): boolean => {
 /** Whether a packet came out of a tunnel: it has an outer destination. */
 export const hasTunnel = (flow: FlowKey): boolean => !flow.isZero(KEY.tun_dst) || !flow.isZero(KEY.tun_ipv6_dst);
 
-export const isBroadcast = (mac: Uint8Array): boolean => mac.every((byte) => byte === 0xff);
+/** Tunnel metadata lies in one run of words. */
+const TUNNEL_WORDS = [KEY.tun_id.offset / 4, (KEY.tun_opts.offset + KEY.tun_opts.size) / 4] as const;
+
+export function clearTunnel(key: FlowKey): void {
+  key.words.fill(0, ...TUNNEL_WORDS);
+}
+
+export function copyTunnel(to: FlowKey, from: FlowKey): void {
+  for (let i = TUNNEL_WORDS[0]; i < TUNNEL_WORDS[1]; i++) to.words[i] = from.words[i]!;
+}
+
+/** Connection metadata lies in one run of words before it, ct_mark aside. */
+const CONNECTION_WORDS = [KEY.ct_state.offset / 4, KEY.tun_id.offset / 4] as const;
+
+export function clearConnection(key: FlowKey): void {
+  key.setZero(KEY.ct_mark).words.fill(0, ...CONNECTION_WORDS);
+}

@@ -1,7 +1,7 @@
 /** Tables: look a packet up in the bridge it is in, and do what the rule says. */
 import { translateActions } from './action/index.ts';
 import { DEPTH_MAX, RESUBMITS_MAX, type XlateContext } from './context.ts';
-import type { XlateError } from './types.ts';
+import type { RuleView, XlateError } from './types.ts';
 
 function fail(ctx: XlateContext, error: XlateError & ('recursion' | 'resubmits'), text: string): void {
   ctx.report('error', text);
@@ -22,14 +22,19 @@ export function enterTable(ctx: XlateContext, tableId: number): void {
   const rule = ctx.bridge.pipeline.lookup(tableId, ctx.flow, ctx.wildcards);
   ctx.resubmits++;
   ctx.depth++;
-  const number = String(tableId).padStart(2);
-  if (rule) {
-    const match = rule.match === '' ? '' : `${rule.match}, `;
-    const heading = `${number}. ${match}priority ${rule.priority}`;
-    ctx.within('table', heading, () => translateActions(ctx, rule.actions));
-  } else {
-    ctx.within('table', `${number}. No match.`, () => ctx.report('action', 'drop'));
-    ctx.noteDrop('table_miss');
-  }
+  if (!rule) ctx.noteDrop('table_miss');
+  if (ctx.isTracing) ctx.within('table', headingOf(tableId, rule), () => obey(ctx, rule));
+  else obey(ctx, rule);
   ctx.depth--;
+}
+
+function headingOf(tableId: number, rule: RuleView | null): string {
+  const number = String(tableId).padStart(2);
+  if (!rule) return `${number}. No match.`;
+  return `${number}. ${rule.match === '' ? '' : `${rule.match}, `}priority ${rule.priority}`;
+}
+
+function obey(ctx: XlateContext, rule: RuleView | null): void {
+  if (rule) translateActions(ctx, rule.actions);
+  else ctx.report('action', 'drop');
 }

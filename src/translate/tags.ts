@@ -1,5 +1,5 @@
 /** The key's fields for VLAN tags, outermost first. */
-import { KEY, type KeyField } from '../flow/key.ts';
+import { type FlowKey, KEY, type KeyField } from '../flow/key.ts';
 
 export { VLAN_CFI } from '../gen/key.ts';
 
@@ -8,7 +8,21 @@ interface TagFields {
   readonly tci: KeyField;
 }
 
-export const VLAN_TAGS: readonly TagFields[] = [
+export const VLAN_TAGS: readonly [TagFields, TagFields] = [
   { tpid: KEY.vlan_tpid, tci: KEY.vlan_tci },
   { tpid: KEY.vlan2_tpid, tci: KEY.vlan2_tci },
 ];
+
+/** The tags of a key, TPID and TCI of each in one number. */
+type SavedTags = readonly [number, number];
+
+const word = (flow: FlowKey, { tpid, tci }: TagFields): number => flow.get(tpid) * 0x10000 + flow.get(tci);
+
+export const saveTags = (flow: FlowKey): SavedTags => [word(flow, VLAN_TAGS[0]), word(flow, VLAN_TAGS[1])];
+
+export function restoreTags(flow: FlowKey, saved: SavedTags): void {
+  for (let i = 0; i < VLAN_TAGS.length; i++) {
+    const { tpid, tci } = VLAN_TAGS[i]!;
+    flow.set(tpid, saved[i]! >>> 16).set(tci, saved[i]! & 0xffff);
+  }
+}

@@ -11,6 +11,7 @@ import type { DpAction, DpPort } from '../flow/odp/action.ts';
 import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 import type { MacObservation } from '../protocol/mac-learning.ts';
+import type { KeyScratch } from './scratch.ts';
 
 export type { MacObservation } from '../protocol/mac-learning.ts';
 
@@ -129,6 +130,7 @@ export interface BridgePicture {
   readonly portsByName: ReadonlyMap<string, PortPicture>;
   /** In the order in which floods visit them. */
   readonly bundles: readonly BundlePicture[];
+  readonly bundlesByName: ReadonlyMap<string, BundlePicture>;
   readonly macs: MacTableView;
   readonly pipeline: PipelineView;
 }
@@ -219,6 +221,8 @@ export interface XlateIn {
   readonly effects: Effects;
   /** Roots of the trace are added to this list when it is given. */
   readonly trace?: TraceNode[];
+  /** What the answer's keys are made of: they are good until the next translation with the same scratch. */
+  readonly scratch?: KeyScratch;
 }
 
 /** Why translation itself gave up. */
@@ -245,4 +249,6 @@ export interface XlateOut {
   /** null when no bridge takes the packet. */
   readonly bridge: string | null;
   readonly error: XlateError;
+  /** Tables that were entered: the measure of what the translation cost. */
+  readonly lookups: number;
 }

@@ -20,66 +20,66 @@ interface Tag {
   readonly pcp: number;
 }
 
-/** The tags of a packet, outermost first; always VLAN_TAGS of them. */
-export type PacketVlans = readonly Tag[];
+/** The tags of a packet, outermost first. */
+export type PacketVlans = readonly [outer: Tag, inner: Tag];
 
 const NO_TAG: Tag = { tpid: 0, vid: 0, pcp: 0 };
-const sized = (...tags: Tag[]): PacketVlans => Array.from(VLAN_TAGS, (_, i) => tags[i] ?? NO_TAG);
+const NO_TAGS: PacketVlans = [NO_TAG, NO_TAG];
+
+function extractTag(flow: FlowKey, i: 0 | 1): Tag {
+  const tpid = flow.get(VLAN_TAGS[i].tpid);
+  const tci = flow.get(VLAN_TAGS[i].tci);
+  if (!isVlanType(tpid) || (tci & VLAN_CFI) === 0) return NO_TAG;
+  return { tpid, vid: tci & VID, pcp: tci & PCP };
+}
 
 /** The tags that a key has. */
 export function extractVlans(flow: FlowKey): PacketVlans {
-  const tags: Tag[] = [];
-  for (const { tpid: tpidField, tci: tciField } of VLAN_TAGS) {
-    const tpid = flow.get(tpidField);
-    const tci = flow.get(tciField);
-    if (!isVlanType(tpid) || (tci & VLAN_CFI) === 0) break;
-    tags.push({ tpid, vid: tci & VID, pcp: tci & PCP });
-  }
-  return sized(...tags);
+  const outer = extractTag(flow, 0);
+  return outer === NO_TAG ? NO_TAGS : [outer, extractTag(flow, 1)];
 }
 
 /** Writes tags to a key. A tag without VLAN and priority is left out, unless the port wants priority tags always. */
 export function putVlans(flow: FlowKey, vlans: PacketVlans, priorityTags: PriorityTags): void {
-  VLAN_TAGS.forEach(({ tpid: tpidField, tci: tciField }, i) => {
+  for (let i = 0; i < VLAN_TAGS.length; i++) {
     const { tpid, vid, pcp } = vlans[i]!;
     const bits = vid | pcp;
     const isPresent = bits !== 0 || (priorityTags === 'always' && tpid !== 0);
-    if (isPresent) flow.set(tpidField, tpid === 0 ? TPID_8021Q : tpid);
-    flow.set(tciField, isPresent ? bits | VLAN_CFI : 0);
-  });
+    if (isPresent) flow.set(VLAN_TAGS[i]!.tpid, tpid === 0 ? TPID_8021Q : tpid);
+    flow.set(VLAN_TAGS[i]!.tci, isPresent ? bits | VLAN_CFI : 0);
+  }
 }
 
-export const withPriority = (vlans: PacketVlans, pcp: number): PacketVlans =>
-  sized({ ...vlans[0]!, pcp }, ...vlans.slice(1));
+export const withPriority = (vlans: PacketVlans, pcp: number): PacketVlans => [{ ...vlans[0], pcp }, vlans[1]];
 
 /** Tags of a packet that came in by a bundle → its VLANs inside the bridge. */
 export function inputVlans(config: VlanConfig, vlans: PacketVlans): PacketVlans {
-  const outer = vlans[0]!;
+  const [outer, inner] = vlans;
   const tagged: Tag = { tpid: outer.tpid === 0 ? TPID_8021Q : outer.tpid, vid: config.tag, pcp: outer.pcp };
   switch (config.mode) {
     case 'access':
-      return sized(tagged);
+      return [tagged, NO_TAG];
     case 'trunk':
       return vlans;
     case 'native-tagged':
     case 'native-untagged':
-      return outer.vid === 0 ? sized(tagged, ...vlans.slice(1)) : vlans;
+      return outer.vid === 0 ? [tagged, inner] : vlans;
     case 'dot1q-tunnel':
-      return sized({ tpid: config.qinqEthertype, vid: config.tag, pcp: 0 }, ...vlans.slice(0, -1));
+      return [{ tpid: config.qinqEthertype, vid: config.tag, pcp: 0 }, outer];
   }
 }
 
 /** A packet's VLANs inside the bridge → the tags with which it leaves by a bundle. */
 export function outputVlans(config: VlanConfig, vlans: PacketVlans): PacketVlans {
-  const popped = sized(...vlans.slice(1));
+  const popped: PacketVlans = [vlans[1], NO_TAG];
   switch (config.mode) {
     case 'access':
-      return sized();
+      return NO_TAGS;
     case 'trunk':
     case 'native-tagged':
       return vlans;
     case 'native-untagged':
-      return vlans[0]!.vid === config.tag ? popped : vlans;
+      return vlans[0].vid === config.tag ? popped : vlans;
     case 'dot1q-tunnel':
       return popped;
   }
@@ -90,7 +90,7 @@ const admitsCustomer = (config: VlanConfig, vid: number): boolean => config.cvla
 
 /** Whether packets of these VLANs may leave by a bundle. */
 export function includesVlan({ vlan }: BundlePicture, vlans: PacketVlans): boolean {
-  const [outer, inner] = [vlans[0]!.vid, vlans[1]!.vid];
+  const [outer, inner] = [vlans[0].vid, vlans[1].vid];
   switch (vlan.mode) {
     case 'access':
       return outer === vlan.tag && inner === 0;

@@ -49,7 +49,7 @@ export function finishWildcards(wildcards: FlowMask, key: FlowKey): void {
  */
 export function installedMask(wildcards: FlowMask, claims: FlowMask, key: FlowKey): FlowMask {
   const mask = claims;
-  const [to, from] = [mask.bytes, wildcards.bytes];
+  const [to, from] = [mask.words, wildcards.words];
   for (let i = 0; i < to.length; i++) to[i]! |= from[i]!;
   for (const { tci } of VLAN_TAGS) {
     const bits = key.get(tci);

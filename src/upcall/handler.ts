@@ -3,31 +3,32 @@
  * the same actions.
  *
  * Invariants. Every upcall that is taken is answered. Frames with the same key in one batch share one translation. A
- * frame goes on though its megaflow could not be installed.
+ * frame goes on though its megaflow could not be installed. Frames of one batch that need the same megaflow and have
+ * different keys are translated each; the first of them installs it.
  */
-import { encodeActions } from '../datapath/actions.ts';
 import type { Upcall } from '../datapath/types.ts';
 import type { Match } from '../flow/key.ts';
-import type { DpAction } from '../flow/odp/action.ts';
 import type { Micros } from '../lib/clock.ts';
 import { type RecordedEffect, recordEffects } from '../translate/effects.ts';
 import { translate } from '../translate/index.ts';
-import type { XlateOut } from '../translate/types.ts';
-import { keyText } from './packed-key.ts';
+import { KeyScratch } from '../translate/scratch.ts';
+import { encodeInstalled } from './installed.ts';
+import { Interner } from './interner.ts';
+import { isPackedFrom, type PackedKey, packKey } from './packed-key.ts';
 import type { PictureSource, UpcallCounters, UpcallDatapath, UpcallOptions } from './types.ts';
 import type { Ukey, UkeyTable } from './ukey.ts';
 
 /** What the frames of one key in a batch share. */
 interface Answer {
+  readonly key: PackedKey;
   readonly actions: Uint8Array;
   readonly effects: readonly RecordedEffect[];
   /** null when it is not installed. */
   readonly ukey: Ukey | null;
 }
 
-/** The actions as the datapath gets them: a drop says why. */
-export const installedActions = ({ actions, drop }: Pick<XlateOut, 'actions' | 'drop'>): readonly DpAction[] =>
-  actions.length > 0 ? actions : [{ type: 'drop', reason: drop }];
+/** By hash of their keys. */
+type Answers = Map<number, Answer[]>;
 
 /** The datapath counts the frame for its flow too: it is credited here, and must not be credited again. */
 function countCredited(ukey: Ukey, upcall: Upcall): void {
@@ -41,6 +42,9 @@ export class UpcallHandler {
   readonly #ukeys: UkeyTable;
   readonly #options: UpcallOptions;
   readonly #counters: UpcallCounters;
+  readonly #scratch = new KeyScratch();
+  readonly #masks = new Interner<PackedKey>();
+  readonly #actions = new Interner<Uint8Array>();
 
   constructor(
     datapath: UpcallDatapath,
@@ -58,27 +62,27 @@ export class UpcallHandler {
 
   /** Answers what waits, one batch. Returns how many there were: call again until it is 0. */
   run(now: Micros): number {
-    const answers = new Map<string, Answer>();
+    const answers: Answers = new Map();
     return this.#datapath.takeUpcalls((upcall) => this.#answer(upcall, answers, now), this.#options.batchMax);
   }
 
-  #answer(upcall: Upcall, answers: Map<string, Answer>, now: Micros): void {
+  #answer(upcall: Upcall, answers: Answers, now: Micros): void {
     if (upcall.reason !== 'miss') {
       // Nobody is there yet who wants frames sent up by an action
       this.#datapath.release(upcall, 'consumed');
       return;
     }
     this.#counters.handled++;
-    const credit = { now, packets: 1, bytes: upcall.frame.length };
-    const text = keyText(upcall.key);
-    let answer = answers.get(text);
+    const alike = answers.get(upcall.hash);
+    let answer = alike?.find(({ key }) => isPackedFrom(key, upcall.key));
     if (answer) {
-      const effects = this.#source.effects(credit);
+      const effects = this.#source.effects({ now, packets: 1, bytes: upcall.frame.length });
       for (const effect of answer.effects) effect(effects);
       if (answer.ukey) countCredited(answer.ukey, upcall);
     } else {
       answer = this.#translate(upcall, now);
-      answers.set(text, answer);
+      if (alike) alike.push(answer);
+      else answers.set(upcall.hash, [answer]);
     }
     const options = answer.ukey ? { flowId: answer.ukey.id } : {};
     if (!this.#datapath.execute(upcall, answer.actions, options).ok) this.#counters.failed++;
@@ -95,39 +99,34 @@ export class UpcallHandler {
       frame: upcall.frame,
       now,
       effects: recordEffects(inner, effects),
+      scratch: this.#scratch,
     });
-    const actions = encodeActions(installedActions(out));
-    if (!out.installable) {
-      this.#counters.notInstalledOnce++;
-      return { actions, effects, ukey: null };
-    }
-    const installed = this.#install(out.match, actions);
-    if (!installed) return { actions, effects, ukey: null };
+    const key = packKey(upcall.key);
+    const actions = this.#actions.intern(encodeInstalled(out));
+    const id = out.installable ? this.#install(out.match, actions) : null;
+    if (!out.installable) this.#counters.notInstalledOnce++;
+    if (id === null) return { key, actions, effects, ukey: null };
+    const generation = this.#datapath.flowGeneration(id)!;
+    const mask = this.#masks.intern(packKey(out.match.mask));
     const pictureGeneration = picture.generation;
-    const ukey = this.#ukeys.add({
-      ...installed,
-      key: upcall.key,
-      match: out.match,
-      actions,
-      effects,
-      pictureGeneration,
-      now,
-    });
+    const ukey = this.#ukeys.add({ id, generation, key, mask, actions, effects, pictureGeneration, now });
     countCredited(ukey, upcall);
-    return { actions, effects, ukey };
+    return { key, actions, effects, ukey };
   }
 
-  #install(match: Match, actions: Uint8Array): { readonly id: number; readonly generation: number } | null {
+  /** The new megaflow's id; null when it is not installed. */
+  #install(match: Match, actions: Uint8Array): number | null {
     if (this.#datapath.flowCount >= this.#options.flowLimit) {
       this.#counters.notInstalledLimit++;
       return null;
     }
     const put = this.#datapath.putFlow(match, actions);
     if (!put.ok) {
-      this.#counters.notInstalledRefused++;
+      if (put.error === 'exists') this.#counters.installedBefore++;
+      else this.#counters.notInstalledRefused++;
       return null;
     }
     this.#counters.installed++;
-    return { id: put.value, generation: this.#datapath.flowGeneration(put.value)! };
+    return put.value;
   }
 }

@@ -5,12 +5,14 @@
  * revalidator keeps the installed megaflows true and their statistics credited.
  *
  * Terms. *ukey*: what the control side remembers of a megaflow. *Credit*: to do for the packets of a megaflow what
- * translation did for the first of them: keep the source address fresh, count a patch port's packets.
+ * translation did for the first of them: keep the source address fresh, count a patch port's packets. *Budget*: how much
+ * revalidation one poll may do.
  *
  * Invariants. Every upcall is answered. A megaflow that is not idle and not stale stays. The order of events decides
  * everything: no clock and no chance is asked.
  *
- * Not supported: frames sent up by actions (controllers, sampling), a flow limit that follows the revalidator's speed.
+ * Not supported: frames sent up by actions (controllers, sampling), a flow limit that follows the revalidator's speed. A
+ * change of anything, a learned address too, makes every megaflow of the switch due for translation.
  */
 export { UpcallHandler } from './handler.ts';
 export { Revalidator } from './revalidator.ts';

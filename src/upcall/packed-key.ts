@@ -1,49 +1,65 @@
 /** Flow keys without their empty blocks: what is remembered of each megaflow, and there can be a million of them. */
-import { FlowKey } from '../flow/key.ts';
+import type { FlowKey } from '../flow/key.ts';
 import { BLOCK_SIZE, KEY_SIZE } from '../gen/layout.ts';
 
-/** For each block that is not all zero: its number, then its bytes. */
-export type PackedKey = Uint8Array;
+/** Two words with a bit for each block that is not all zero, lowest first, then those blocks, four words each. */
+export type PackedKey = Uint32Array;
 
-const ENTRY_SIZE = 1 + BLOCK_SIZE;
+const MAP_WORDS = 2;
+const BLOCK_WORDS = BLOCK_SIZE / 4;
+const BLOCK_COUNT = KEY_SIZE / BLOCK_SIZE;
 
-function isEmpty(bytes: Uint8Array, start: number): boolean {
-  for (let i = start; i < start + BLOCK_SIZE; i++) if (bytes[i] !== 0) return false;
-  return true;
-}
+/** Where blocks are gathered before their number is known. */
+const gathered = new Uint32Array(MAP_WORDS + KEY_SIZE / 4);
 
-export function packKey({ bytes }: FlowKey): PackedKey {
-  const blocks: number[] = [];
-  for (let at = 0; at < KEY_SIZE; at += BLOCK_SIZE) if (!isEmpty(bytes, at)) blocks.push(at);
-  const packed = new Uint8Array(blocks.length * ENTRY_SIZE);
-  blocks.forEach((at, i) => {
-    packed[i * ENTRY_SIZE] = at / BLOCK_SIZE;
-    packed.set(bytes.subarray(at, at + BLOCK_SIZE), i * ENTRY_SIZE + 1);
-  });
-  return packed;
-}
-
-export function unpackKey(packed: PackedKey): FlowKey {
-  const key = new FlowKey();
-  for (let at = 0; at < packed.length; at += ENTRY_SIZE) {
-    key.bytes.set(packed.subarray(at + 1, at + ENTRY_SIZE), packed[at]! * BLOCK_SIZE);
+export function packKey({ words }: FlowKey): PackedKey {
+  gathered[0] = 0;
+  gathered[1] = 0;
+  let at = MAP_WORDS;
+  for (let block = 0, from = 0; block < BLOCK_COUNT; block++, from += BLOCK_WORDS) {
+    const [a, b, c, d] = [words[from]!, words[from + 1]!, words[from + 2]!, words[from + 3]!];
+    if ((a | b | c | d) === 0) continue;
+    gathered[block >>> 5]! |= 1 << (block & 31);
+    gathered[at] = a;
+    gathered[at + 1] = b;
+    gathered[at + 2] = c;
+    gathered[at + 3] = d;
+    at += BLOCK_WORDS;
   }
-  return key;
+  return gathered.slice(0, at);
+}
+
+const hasBlock = (packed: PackedKey, block: number): boolean => ((packed[block >>> 5]! >>> (block & 31)) & 1) === 1;
+
+/** Writes a packed key over another. */
+export function unpackKey(packed: PackedKey, into: FlowKey): FlowKey {
+  const { words } = into;
+  let from = MAP_WORDS;
+  for (let block = 0; block < BLOCK_COUNT; block++) {
+    const isThere = hasBlock(packed, block);
+    for (let i = block * BLOCK_WORDS; i < (block + 1) * BLOCK_WORDS; i++) words[i] = isThere ? packed[from++]! : 0;
+  }
+  return into;
+}
+
+/** Whether a packed key is that of `key`. */
+export function isPackedFrom(packed: PackedKey, { words }: FlowKey): boolean {
+  let at = MAP_WORDS;
+  for (let block = 0; block < BLOCK_COUNT; block++) {
+    const isThere = hasBlock(packed, block);
+    for (let i = block * BLOCK_WORDS; i < (block + 1) * BLOCK_WORDS; i++)
+      if (words[i] !== (isThere ? packed[at++] : 0)) return false;
+  }
+  return true;
 }
 
 /** Whether every bit of `inner` is one of the packed key's too. */
-export function coversMask(outer: PackedKey, inner: FlowKey): boolean {
-  let next = 0;
-  for (let block = 0; block < KEY_SIZE / BLOCK_SIZE; block++) {
-    const isThere = next < outer.length && outer[next] === block;
-    for (let i = 0; i < BLOCK_SIZE; i++) {
-      const allowed = isThere ? outer[next + 1 + i]! : 0;
-      if ((inner.bytes[block * BLOCK_SIZE + i]! & ~allowed) !== 0) return false;
-    }
-    if (isThere) next += ENTRY_SIZE;
+export function coversMask(outer: PackedKey, { words }: FlowKey): boolean {
+  let at = MAP_WORDS;
+  for (let block = 0; block < BLOCK_COUNT; block++) {
+    const isThere = hasBlock(outer, block);
+    for (let i = block * BLOCK_WORDS; i < (block + 1) * BLOCK_WORDS; i++)
+      if ((words[i]! & ~(isThere ? outer[at++]! : 0)) !== 0) return false;
   }
   return true;
 }
-
-/** The key as a string, for tables: equal keys give equal strings. */
-export const keyText = (key: FlowKey): string => Buffer.from(packKey(key)).toString('latin1');

@@ -32,8 +32,8 @@ export interface UpcallOptions {
   readonly maxIdle: Micros;
   /** How often counters are read though nothing changed. */
   readonly interval: Micros;
-  /** Megaflows looked at in one go. */
-  readonly sliceMax: number;
+  /** Work of the revalidator in one poll, in megaflows looked at; other things count as several (revalidator.ts). */
+  readonly revalidationBudget: number;
 }
 
 export const upcallDefaults: UpcallOptions = {
@@ -41,7 +41,7 @@ export const upcallDefaults: UpcallOptions = {
   batchMax: 256,
   maxIdle: 10 * SECOND,
   interval: 500 * MILLISECOND,
-  sliceMax: 16_384,
+  revalidationBudget: 4096,
 };
 
 export interface UpcallCounters {
@@ -50,6 +50,8 @@ export interface UpcallCounters {
   /** Translations made for them: several frames of one key in a batch share one. */
   translated: number;
   installed: number;
+  /** An earlier frame of the batch had installed the same megaflow. */
+  installedBefore: number;
   /** Not installed: the flow limit was reached, or the answer was for this frame only, or the datapath had no room. */
   notInstalledLimit: number;
   notInstalledOnce: number;
@@ -70,6 +72,7 @@ export const newUpcallCounters = (): UpcallCounters => ({
   handled: 0,
   translated: 0,
   installed: 0,
+  installedBefore: 0,
   notInstalledLimit: 0,
   notInstalledOnce: 0,
   notInstalledRefused: 0,

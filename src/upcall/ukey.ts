@@ -1,12 +1,11 @@
 /** What the control side remembers of each megaflow that it installed. */
-import type { FlowKey, Match } from '../flow/key.ts';
 import type { Micros } from '../lib/clock.ts';
 import type { RecordedEffect } from '../translate/effects.ts';
-import { type PackedKey, packKey } from './packed-key.ts';
+import type { PackedKey } from './packed-key.ts';
 
 export interface Ukey {
   /** The datapath's id for the flow; with `generation`, safe against reuse. */
-  id: number;
+  readonly id: number;
   readonly generation: number;
   /** The whole key of the first packet: what is translated again. */
   readonly key: PackedKey;
@@ -26,8 +25,8 @@ export interface Ukey {
 export interface UkeyInput {
   readonly id: number;
   readonly generation: number;
-  readonly key: FlowKey;
-  readonly match: Match;
+  readonly key: PackedKey;
+  readonly mask: PackedKey;
   readonly actions: Uint8Array;
   readonly effects: readonly RecordedEffect[];
   readonly pictureGeneration: number;
@@ -43,12 +42,12 @@ export class UkeyTable {
   }
 
   add(input: UkeyInput): Ukey {
-    const { id, generation, actions, effects, pictureGeneration, now } = input;
+    const { id, generation, key, mask, actions, effects, pictureGeneration, now } = input;
     const ukey: Ukey = {
       id,
       generation,
-      key: packKey(input.key),
-      mask: packKey(input.match.mask),
+      key,
+      mask,
       actions,
       effects,
       pictureGeneration,

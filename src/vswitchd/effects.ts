@@ -31,13 +31,16 @@ export class TrafficCounts {
 /** Effects of so many packets at a time, on the switch itself. */
 export function applyEffects(state: SwitchState, traffic: TrafficCounts, { now, packets, bytes }: Credit): Effects {
   return {
-    learnMac: (bridge, entry) => state.bridges.get(bridge)?.macs.learn(entry, now) ?? false,
+    learnMac(name, entry) {
+      // A megaflow can outlive the port that it came by by some turns
+      const bridge = state.bridges.get(name);
+      return bridge?.picture().bundlesByName.has(entry.port) === true && bridge.macs.learn(entry, now);
+    },
     learnNeighbor: (bridge, address, mac) => state.neighbors.learn(bridge, address, mac, now),
     refreshNeighbor: (bridge, address) => state.neighbors.refresh(bridge, address, now),
     requestNeighbor: (bridge, address, source) => state.neighbors.request({ bridge, address, source }, now),
     creditPort(bridge, ofport, direction) {
-      // A flow can outlive the port that it went through by some turns
-      if (!state.bridges.has(bridge)) return;
+      if (!state.bridges.get(bridge)?.picture().ports.has(ofport)) return;
       const count = traffic.of(bridge, ofport);
       if (direction === 'rx') {
         count.rxPackets += packets;

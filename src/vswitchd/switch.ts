@@ -7,8 +7,8 @@
  * Terms. *poll*: everything there is to do at a time. *wake*: when there will be something to do though no frame comes.
  *
  * Invariants. Time is an argument and does not go back. The same calls in the same order give the same bytes. Changes of
- * ports take effect at once for new packets, and for megaflows at the next poll. Wrong configuration throws and leaves
- * everything as it was.
+ * ports take effect at once for new packets, and for megaflows in the next poll, or the next few when there are hundreds of
+ * them: the work of one poll is bounded. Wrong configuration throws and leaves everything as it was.
  *
  * Not supported yet: configuration from a database, OpenFlow, more than one worker.
  */
@@ -16,7 +16,7 @@ import { Datapath, type DatapathOptions } from '../datapath/datapath.ts';
 import { FlowKey, KEY } from '../flow/key.ts';
 import type { DpPort } from '../flow/odp/action.ts';
 import { formatFlow } from '../flow/odp/format.ts';
-import { PORTS_MAX } from '../gen/limits.ts';
+import { BURST_MAX, PORTS_MAX } from '../gen/limits.ts';
 import { MILLISECOND, type Micros } from '../lib/clock.ts';
 import { must } from '../lib/result.ts';
 import type { Netdev } from '../netdev/netdev.ts';
@@ -34,6 +34,7 @@ import {
   upcallDefaults,
 } from '../upcall/index.ts';
 import { auditSwitch, countSwitch } from './accounts.ts';
+import { checkAddress, checkBridge, checkMac, checkPort, checkPrefix, checkVlan } from './check.ts';
 import { applyEffects, TrafficCounts } from './effects.ts';
 import { embeddedHost, neighborQuestion } from './embedded-host.ts';
 import { LocalPort } from './local-port.ts';
@@ -55,6 +56,8 @@ import type {
 
 /** Rounds of one poll; what is left is for the next one. */
 const ROUNDS_MAX = 256;
+/** Frames of one port in one round. */
+const FRAMES_PER_PORT = 4 * BURST_MAX;
 /** Chunks that wait at a local port: it answers little. */
 const LOCAL_FILL = 8;
 const NO_MAC = new Uint8Array(6);
@@ -122,12 +125,14 @@ export class Switch implements SwitchApi {
   addBridge(config: BridgeConfig): void {
     const { name, mac, local = 'none', addresses = [] } = config;
     if (this.#state.bridges.has(name)) throw new Error(`there is a bridge ${name} already`);
+    this.#claimName(name);
+    checkBridge(config);
     const bridge = new Bridge(config);
     const number = this.#freeNumber();
     const device = this.#localDevice(name, mac, local, addresses);
     must(this.#datapath.addPort(number, device, { ringEntries: this.#ringSize, fillTarget: LOCAL_FILL }));
     bridge.addPort({ name, kind: 'local', dpPort: number, mac });
-    this.#state.bridges.set(name, bridge);
+    this.#state.addBridge(bridge);
     if (device instanceof LocalPort) this.#localPorts.set(name, device);
     this.#addresses.set(name, addresses);
     for (const { address, prefixLength } of addresses) {
@@ -151,6 +156,7 @@ export class Switch implements SwitchApi {
     const bridge = this.#bridge(name);
     for (const port of bridge.picture().ports.values()) if (port.kind !== 'local') this.removePort(name, port.name);
     const local = bridge.picture().ports.get(OFPP_LOCAL)!;
+    this.#revalidator.flushPort(local.dpPort!, this.#now);
     must(this.#datapath.removePort(local.dpPort!));
     const device = this.#localPorts.get(name);
     this.#retired.taken += device?.taken ?? 0;
@@ -159,13 +165,15 @@ export class Switch implements SwitchApi {
     this.#addresses.delete(name);
     this.#state.routes.removeDevice(name);
     this.#state.neighbors.flush(name);
-    this.#state.bridges.delete(name);
+    this.#state.removeBridge(name);
     this.#traffic.forget(name);
     this.#refreshTunnels();
   }
 
   addPort(bridgeName: string, config: PortConfig): PortInfo {
     const bridge = this.#bridge(bridgeName);
+    checkPort(config);
+    this.#claimName(config.name);
     const { name, ofport, vlan, protected: isProtected } = config;
     const dpPort = this.#attach(config);
     const settings: BridgePortSettings = {
@@ -189,6 +197,12 @@ export class Switch implements SwitchApi {
     }
   }
 
+  /** Names are unique in a switch, as the names of network devices are: counters go by them. */
+  #claimName(name: string): void {
+    for (const bridge of this.#state.bridges.values())
+      if (bridge.hasPort(name)) throw new Error(`${bridge.name} has a port ${name} already`);
+  }
+
   #attach(config: PortConfig): DpPort | null {
     if ('patch' in config) return null;
     if ('tunnel' in config) return this.#tunnels.take(config.tunnel, () => this.#freeNumber());
@@ -207,15 +221,16 @@ export class Switch implements SwitchApi {
     const bridge = this.#bridge(bridgeName);
     const port = this.#port(bridge, name);
     if (port.kind === 'local') throw new Error(`${name} is the bridge's own port`);
+    // While the port is there: what its last packets did is credited
+    if (port.dpPort !== null) this.#revalidator.flushPort(port.dpPort, this.#now);
     bridge.removePort(name);
     this.#detach(port.dpPort, port.tunnel);
     this.#traffic.forget(bridgeName, port.ofport);
     this.#refreshTunnels();
-    // A number that is free again must not meet megaflows of the port that had it
-    this.#revalidator.flush(this.#now);
   }
 
   setPortVlan(bridge: string, name: string, vlan: Partial<VlanConfig>): void {
+    checkVlan(vlan);
     this.#bridge(bridge).setVlan(name, vlan);
   }
 
@@ -225,6 +240,7 @@ export class Switch implements SwitchApi {
   }
 
   addRoute(prefix: Uint8Array, prefixLength: number, device: string, gateway: Uint8Array | null): void {
+    checkPrefix(prefix, prefixLength);
     const source = this.#sourceFor(device, gateway ?? prefix);
     if (!source) throw new Error(`${device} has no address of that family`);
     this.#state.routes.add({ prefix, prefixLength, device, gateway, source });
@@ -238,6 +254,8 @@ export class Switch implements SwitchApi {
   }
 
   setNeighbor(bridge: string, address: Uint8Array, mac: Uint8Array): void {
+    checkAddress(address);
+    checkMac(mac);
     this.#state.neighbors.setStatic(this.#bridge(bridge).name, address, mac);
   }
 
@@ -271,22 +289,27 @@ export class Switch implements SwitchApi {
   poll(now: Micros): number {
     this.#now = Math.max(this.#now, now);
     this.#age();
+    let budget = upcallDefaults.revalidationBudget;
     // Changes since the last time count for the frames that have come meanwhile
-    this.#revalidator.run(this.#now);
+    budget -= this.#revalidator.run(this.#now, budget);
     let total = 0;
     this.#isUnfinished = true;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const frames = this.#datapath.poll(this.#now);
+      const frames = this.#datapath.poll(this.#now, FRAMES_PER_PORT, this.#answerMisses);
       const misses = this.#handler.run(this.#now);
       const questions = this.#askNeighbors();
       total += frames;
       if (frames + misses + questions > 0 || this.#hasAnswers()) continue;
-      if (this.#revalidator.run(this.#now) > 0) continue;
+      const work = this.#revalidator.run(this.#now, budget);
+      budget -= work;
+      if (work > 0) continue;
       this.#isUnfinished = false;
       break;
     }
     return total;
   }
+
+  readonly #answerMisses = (): void => void this.#handler.run(this.#now);
 
   #age(): void {
     for (const bridge of this.#state.bridges.values()) bridge.macs.run(this.#now);

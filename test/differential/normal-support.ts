@@ -35,7 +35,7 @@ export class Twins {
     const forwardBpdu = settings.includes('other-config:forward-bpdu=true');
     const bridge = new Bridge({ name, mac: mac(hwaddr), forwardBpdu });
     bridge.addPort({ name, kind: 'local', dpPort: this.#dpPort(name), mac: mac(hwaddr) });
-    this.state.bridges.set(name, bridge);
+    this.state.addBridge(bridge);
   }
 
   addPort(bridge: string, name: string, ofport: number, vlan: Partial<VlanConfig> = {}, isProtected = false): void {

@@ -18,6 +18,9 @@ export interface ParseResult {
   readonly l4: number | null;
   readonly l2Pad: number;
   readonly tcpFlags: number;
+  /** As the parser left it, and as the scalar twin hashes the key. */
+  readonly hash: number;
+  readonly hashWanted: number;
 }
 
 export interface ParseMeta {
@@ -66,15 +69,19 @@ export class ParserBench {
     const reason = kernel === 'parseAny' ? this.kernels.parseAny!(PACKET) : this.kernels[kernel]!(0, PACKET);
     const u16 = (at: number): number => view.getUint16(PACKET + at, true);
     const offset = (at: number): number | null => (u16(at) === layout.NONE_U16 ? null : u16(at));
+    const keyMap = view.getBigUint64(PACKET + layout.PACKET_KEY_MAP, true);
+    const hashKey = this.kernels.hashKeyScalar as unknown as (key: number, map: bigint) => number;
     return {
       reason,
       key: new FlowKey(this.bytes.slice(KEY_SLOT, KEY_SLOT + layout.KEY_SIZE)),
-      keyMap: view.getBigUint64(PACKET + layout.PACKET_KEY_MAP, true),
+      keyMap,
       l25: offset(layout.PACKET_L25_OFFSET),
       l3: offset(layout.PACKET_L3_OFFSET),
       l4: offset(layout.PACKET_L4_OFFSET),
       l2Pad: u16(layout.PACKET_L2_PAD),
       tcpFlags: u16(layout.PACKET_TCP_FLAGS),
+      hash: view.getUint32(PACKET + layout.PACKET_HASH, true),
+      hashWanted: hashKey(KEY_SLOT, keyMap) >>> 0,
     };
   }
 

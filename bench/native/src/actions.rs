@@ -121,6 +121,15 @@ unsafe fn pop_vlan(packet: &mut Packet) {
     }
 }
 
+/// Whether the checksum of an IPv4 header without options is right (RFC 1071).
+unsafe fn is_header_whole(ip: *const u8) -> bool {
+    let words: [u32; 5] = unsafe { load(ip) };
+    let sum: u64 = words.iter().map(|&word| word as u64).sum();
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    sum == 0xffff
+}
+
 /// Takes Geneve's outer headers off and leaves their fields in the tunnel blocks of the key.
 unsafe fn tnl_pop(packet: &mut Packet, port: u32) -> u32 {
     unsafe {
@@ -131,7 +140,7 @@ unsafe fn tnl_pop(packet: &mut Packet, port: u32) -> u32 {
         let udp = packet.data.add(packet.l4_offset as usize);
         let geneve = udp.add(8);
         let left = packet.size as usize - packet.l4_offset as usize;
-        if left < 16 || *ip >> 4 != 4 || load_be16(udp.add(2)) != 6081 || *geneve >> 6 != 0 {
+        if left < 16 || *ip != 0x45 || !is_header_whole(ip) || load_be16(udp.add(2)) != 6081 || *geneve >> 6 != 0 {
             return DROP_TUNNEL_POP;
         }
         let options = (*geneve as usize & 63) * 4;

@@ -5,7 +5,6 @@ use std::arch::x86_64::*;
 
 const SECRET: [u32; 4] = [0x9e37_79b1, 0x85eb_ca77, 0xc2b2_ae3d, 0x27d4_eb2f];
 const STEP: u32 = 0x1656_67b1;
-const PRIME_FOLD: u64 = 0x9fb2_1c65_1e98_df25;
 const PRIME_MIX: u64 = 0xc2b2_ae3d_27d4_eb4f;
 
 /// The secret of block i; constant when i is.
@@ -23,7 +22,7 @@ pub fn secret(i: u32) -> __m128i {
     }
 }
 
-/// One block into the sums: lane 0 times lane 2, lane 1 times lane 3, and the data with its halves swapped.
+/// One block into the sums: lane 0 times lane 2, lane 1 times lane 3, and the data, lest a zero factor hide it.
 #[inline(always)]
 pub fn mix(sums: __m128i, data: __m128i, secret: __m128i) -> __m128i {
     // SAFETY: SSE2 is part of x86-64.
@@ -32,16 +31,16 @@ pub fn mix(sums: __m128i, data: __m128i, secret: __m128i) -> __m128i {
         let low = _mm_shuffle_epi32::<0b01_01_00_00>(keyed);
         let high = _mm_shuffle_epi32::<0b11_11_10_10>(keyed);
         let product = _mm_mul_epu32(low, high);
-        _mm_add_epi64(sums, _mm_add_epi64(product, _mm_shuffle_epi32::<0b01_00_11_10>(data)))
+        _mm_add_epi64(sums, _mm_add_epi64(product, data))
     }
 }
 
+/// The hash of two sums: the one XORed with the other's halves swapped, then multiplied and folded.
 #[inline(always)]
 pub fn finish(sums: __m128i) -> u32 {
-    // SAFETY: _mm_extract_epi64 is SSE4.1, which the target has.
-    let (a, b) = unsafe { (_mm_cvtsi128_si64(sums) as u64, _mm_cvtsi128_si64(_mm_unpackhi_epi64(sums, sums)) as u64) };
-    let folded = a ^ b.wrapping_mul(PRIME_FOLD).rotate_left(32);
-    ((folded ^ (folded >> 32)).wrapping_mul(PRIME_MIX) >> 32) as u32
+    // SAFETY: SSE2 is part of x86-64.
+    let x = unsafe { _mm_cvtsi128_si64(_mm_xor_si128(sums, _mm_shuffle_epi32::<0b00_01_10_11>(sums))) as u64 };
+    ((x ^ (x >> 32)).wrapping_mul(PRIME_MIX) >> 32) as u32
 }
 
 #[inline(always)]

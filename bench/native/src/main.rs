@@ -72,8 +72,10 @@ impl Bench {
                 }
                 let bytes = self.workload.frame_bytes(entry);
                 // SAFETY: the frame lies in the workload; its size is that of a chunk at the most.
-                let fits =
-                    unsafe { self.worker.ports[port as usize].deliver(self.worker.frames, bytes, entry.size as u32) };
+                let fits = unsafe {
+                    let (frames, chunk_size) = (self.worker.frames, self.worker.chunk_size);
+                    self.worker.ports[port as usize].deliver(frames, chunk_size, bytes, entry.size as u32)
+                };
                 assert!(fits, "the device has a free chunk for every frame of a burst");
                 count += 1;
             }

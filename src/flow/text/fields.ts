@@ -4,6 +4,7 @@ import { decimal, hex } from '../odp/number.ts';
 import { slot } from '../odp/slot.ts';
 import { bits, plain, type TextField, words } from './field.ts';
 import { flowLabel, hexNumber, hexWord, ipv4, ipv6, mac, number, type TextNotation, unmasked } from './notation.ts';
+import { actsetOutputField, conjIdField } from './pipeline.ts';
 import {
   needsArp,
   needsIcmp,
@@ -22,7 +23,9 @@ export const fieldsBefore: readonly TextField[] = [
   plain(['pkt_mark'], slot('pkt_mark'), hexNumber),
   plain(['recirc_id'], slot('recirc_id'), hexNumber),
   plain(['dp_hash'], slot('dp_hash'), hexNumber),
+  conjIdField,
   plain(['skb_priority'], slot('skb_priority'), hexNumber),
+  actsetOutputField,
   bits(['ct_state'], slot('ct_state'), ctStateSet, 'signs'),
   plain(['ct_zone'], slot('ct_zone'), number),
   plain(['ct_mark'], slot('ct_mark'), hexNumber),
@@ -83,12 +86,12 @@ const nsh: readonly TextField[] = [
   plain(['nsh_ttl'], slot('nsh_ttl'), number, needsNsh),
   plain(['nsh_mdtype'], slot('nsh_mdtype'), number, needsNsh),
   plain(['nsh_np'], slot('nsh_np'), number, needsNsh),
-  plain(['nsh_spi'], slot('nsh_path', 8, 24), hexNumber, needsNsh),
-  plain(['nsh_si'], slot('nsh_path', 0, 8), number, needsNsh),
-  plain(['nsh_c1'], slot('nsh_c1'), hexNumber, needsNsh),
-  plain(['nsh_c2'], slot('nsh_c2'), hexNumber, needsNsh),
-  plain(['nsh_c3'], slot('nsh_c3'), hexNumber, needsNsh),
-  plain(['nsh_c4'], slot('nsh_c4'), hexNumber, needsNsh),
+  plain(['nsh_spi', 'nsp'], slot('nsh_path', 8, 24), hexNumber, needsNsh),
+  plain(['nsh_si', 'nsi'], slot('nsh_path', 0, 8), number, needsNsh),
+  plain(['nsh_c1', 'nshc1'], slot('nsh_c1'), hexNumber, needsNsh),
+  plain(['nsh_c2', 'nshc2'], slot('nsh_c2'), hexNumber, needsNsh),
+  plain(['nsh_c3', 'nshc3'], slot('nsh_c3'), hexNumber, needsNsh),
+  plain(['nsh_c4', 'nshc4'], slot('nsh_c4'), hexNumber, needsNsh),
 ];
 
 /** nw_tos is written as the whole byte, of which its two low bits are nw_ecn's. */

@@ -18,7 +18,7 @@ export function translateActions(ctx: XlateContext, actions: readonly XlateActio
   for (const action of actions) {
     if (ctx.error !== 'none') return;
     const row = rows[action.type];
-    ctx.report('action', row.format(action));
+    if (ctx.isTracing) ctx.report('action', row.format(action));
     row.translate(ctx, action);
   }
 }

@@ -1,11 +1,11 @@
 /** NORMAL: forward as a learning switch with VLANs does (IEEE 802.1Q, ovs-actions(7)). */
-import { KEY } from '../../flow/key.ts';
+import { type FlowKey, KEY } from '../../flow/key.ts';
 import { formatMac } from '../../lib/addresses.ts';
-import { toHex } from '../../lib/bytes.ts';
+import { u32At } from '../../lib/bytes.ts';
 import type { XlateContext } from '../context.ts';
 import { composeOutput } from '../output.ts';
-import { ETH_TYPE_ARP, isBroadcast } from '../protocols.ts';
-import { VLAN_CFI, VLAN_TAGS } from '../tags.ts';
+import { ETH_TYPE_ARP } from '../protocols.ts';
+import { restoreTags, saveTags, VLAN_CFI, VLAN_TAGS } from '../tags.ts';
 import { type BundlePicture, type MacObservation, OFPP_CONTROLLER, OFPP_NONE, type PortPicture } from '../types.ts';
 import {
   extractVlans,
@@ -31,16 +31,19 @@ const NOWHERE: BundlePicture = {
   ports: [],
 };
 
-/** Addresses of protocols that end at the next bridge, beside 01:80:c2:00:00:00 to 0f (IEEE 802.1D §7.12.6). */
-const reservedVendorAddresses = new Set([
-  ...['000000', '000004', '000006'].map((low) => `00e02b${low}`),
-  ...['000000', 'cccccc', 'cccccd', 'cdcdcd'].map((low) => `01000c${low}`),
-  ...Array.from({ length: 8 }, (_, i) => `01000cccccc${i}`),
+/** By vendor: the rest of addresses whose protocols end at the next bridge. */
+const reservedVendorAddresses: ReadonlyMap<number, ReadonlySet<number>> = new Map([
+  [0x00e02b, new Set([0x000000, 0x000004, 0x000006])],
+  [0x01000c, new Set([0x000000, 0xcccccc, 0xcccccd, 0xcdcdcd, ...Array.from({ length: 8 }, (_, i) => 0xccccc0 + i)])],
 ]);
 
-function isReserved(mac: Uint8Array): boolean {
-  const hex = toHex(mac);
-  return hex.startsWith('0180c200000') || reservedVendorAddresses.has(hex);
+/** Those, and 01:80:c2:00:00:00 to 0f (IEEE 802.1D §7.12.6). */
+function isReserved({ bytes }: FlowKey): boolean {
+  const at = KEY.eth_dst.offset;
+  const vendor = u32At(bytes, at) >>> 8;
+  const rest = u32At(bytes, at + 2) & 0xffffff;
+  if (vendor === 0x0180c2) return rest <= 0x0f;
+  return reservedVendorAddresses.get(vendor)?.has(rest) ?? false;
 }
 
 export function normal(ctx: XlateContext): void {
@@ -59,19 +62,19 @@ export function normal(ctx: XlateContext): void {
     return;
   }
   const tags = extractVlans(flow);
-  const refused = bundle === NOWHERE ? null : refusal(bundle, tags[0]!.vid);
+  const refused = bundle === NOWHERE ? null : refusal(bundle, tags[0].vid);
   if (refused) {
     ctx.report('error', refused.text);
     drop(ctx, refused.reason, 'disallowed VLAN VID for this input port, dropping');
     return;
   }
-  if (port && !ctx.bridge.forwardBpdu && isReserved(flow.at(KEY.eth_dst))) {
+  if (port && !ctx.bridge.forwardBpdu && isReserved(flow)) {
     ctx.report('detail', 'packet has reserved destination MAC, dropping');
     ctx.noteDrop('reserved_multicast');
     return;
   }
   const vlans = inputVlans(bundle.vlan, tags);
-  if (port) learn(ctx, port, vlans[0]!.vid);
+  if (port) learn(ctx, port, vlans[0].vid);
   forward(ctx, bundle, { tags, vlans });
 }
 
@@ -90,7 +93,7 @@ function sourceless(ctx: XlateContext): BundlePicture | null {
 /** An ARP by which a station tells everybody where it is (RFC 5227 §3). Looks at no more than it has to. */
 function isGratuitousArp(ctx: XlateContext): boolean {
   const { flow } = ctx;
-  if (flow.get(KEY.eth_type) !== ETH_TYPE_ARP || !isBroadcast(flow.at(KEY.eth_dst))) return false;
+  if (flow.get(KEY.eth_type) !== ETH_TYPE_ARP || !flow.isAllOnes(KEY.eth_dst)) return false;
   ctx.unwildcard(KEY.nw_proto);
   const operation = flow.get(KEY.nw_proto);
   if (operation === 2) return true;
@@ -117,13 +120,13 @@ interface Tagging {
 
 function forward(ctx: XlateContext, from: BundlePicture, tagging: Tagging): void {
   const { bridge } = ctx;
-  const learned = bridge.macs.lookup(ctx.flow.at(KEY.eth_dst), tagging.vlans[0]!.vid, ctx.now);
+  const learned = bridge.macs.lookup(ctx.flow.at(KEY.eth_dst), tagging.vlans[0].vid, ctx.now);
   if (learned === null) {
     ctx.report('detail', 'no learned MAC for destination, flooding');
     flood(ctx, from, tagging);
     return;
   }
-  const to = bridge.bundles.find((bundle) => bundle.name === learned);
+  const to = bridge.bundlesByName.get(learned);
   if (!to) {
     drop(ctx, 'no_output', 'learned port is unknown, dropping');
     return;
@@ -148,8 +151,8 @@ function flood(ctx: XlateContext, from: BundlePicture, tagging: Tagging): void {
 /** Whether a port takes the packet can hang on its inner tag: then the datapath must match that. */
 function claimInnerTag(ctx: XlateContext, from: BundlePicture, bundle: BundlePicture, vlans: PacketVlans): void {
   const { mode, tag, cvlans } = bundle.vlan;
-  const looks = (mode === 'access' || (mode === 'dot1q-tunnel' && cvlans !== null)) && vlans[0]!.vid === tag;
-  if (!looks || vlans[1]!.tpid === 0) return;
+  const looks = (mode === 'access' || (mode === 'dot1q-tunnel' && cvlans !== null)) && vlans[0].vid === tag;
+  if (!looks || vlans[1].tpid === 0) return;
   const { tci } = VLAN_TAGS[from.vlan.mode === 'dot1q-tunnel' ? 0 : 1]!;
   ctx.claims.set(tci, ctx.claims.get(tci) | VID | VLAN_CFI);
 }
@@ -170,11 +173,9 @@ function outputNormal(ctx: XlateContext, bundle: BundlePicture, { tags, vlans }:
   if (!port) return;
   const wereMoved = ctx.areTagsMoved;
   ctx.areTagsMoved ||= out !== tags;
-  const saved = VLAN_TAGS.flatMap(({ tpid, tci }) => [flow.get(tpid), flow.get(tci)]);
+  const saved = saveTags(flow);
   putVlans(flow, out, vlan.priorityTags);
   composeOutput(ctx, port.ofport);
   ctx.areTagsMoved = wereMoved;
-  VLAN_TAGS.forEach(({ tpid, tci }, i) => {
-    flow.set(tpid, saved[2 * i]!).set(tci, saved[2 * i + 1]!);
-  });
+  restoreTags(flow, saved);
 }

@@ -2,12 +2,12 @@
  * Sending by a tunnel port: the port's settings become outer headers, the routing table says which bridge carries them,
  * and translation goes on in that bridge with the encapsulated packet.
  */
-import { type FlowKey, KEY, FlowKey as Key } from '../../flow/key.ts';
+import { type FlowKey, KEY } from '../../flow/key.ts';
 import type { DpAction } from '../../flow/odp/action.ts';
 import { TUNNEL_FLAG_CSUM, TUNNEL_FLAG_DONT_FRAGMENT, TUNNEL_FLAG_KEY } from '../../gen/key.ts';
 import { formatIpv4, formatIpv6, formatMac } from '../../lib/addresses.ts';
 import { equalBytes } from '../../lib/bytes.ts';
-import { tunnelDestination, type XlateContext } from '../context.ts';
+import type { XlateContext } from '../context.ts';
 import { ETH_TYPE_IP, ETH_TYPE_IPV6, isIp } from '../protocols.ts';
 import { VLAN_TAGS } from '../tags.ts';
 import { OFPP_LOCAL, type PortPicture, type TunnelConfig } from '../types.ts';
@@ -23,11 +23,9 @@ const ECN_ECT0 = 0x02;
 const formatAddress = (address: Uint8Array): string =>
   address.length === 4 ? formatIpv4(address) : formatIpv6(address);
 
-const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
-
 /** The outer destination in a flow's tunnel metadata: 4 or 16 bytes. */
 const outerDestination = (flow: FlowKey): Uint8Array =>
-  isZero(flow.at(KEY.tun_dst)) ? flow.at(KEY.tun_ipv6_dst) : flow.at(KEY.tun_dst);
+  flow.isZero(KEY.tun_dst) ? flow.at(KEY.tun_ipv6_dst) : flow.at(KEY.tun_dst);
 
 const outerSource = (flow: FlowKey): Uint8Array | null => {
   for (const field of [KEY.tun_src, KEY.tun_ipv6_src]) if (!flow.isZero(field)) return flow.at(field);
@@ -47,7 +45,7 @@ export function tunnelSend(ctx: XlateContext, port: PortPicture): boolean {
     (config.outKey === null ? 0 : TUNNEL_FLAG_KEY);
   flow.set(KEY.tun_flags, flow.get(KEY.tun_flags) | flags);
   // Both are zero when the packet was not tunnelled and the port does not know where to
-  if (equalBytes(ctx.tunnelledTo, tunnelDestination(flow))) {
+  if (flow.sameField(ctx.initial, KEY.tun_dst) && flow.sameField(ctx.initial, KEY.tun_ipv6_dst)) {
     ctx.report('warning', 'Not tunneling to our own address');
     ctx.noteDrop('split_horizon');
     return false;
@@ -57,13 +55,11 @@ export function tunnelSend(ctx: XlateContext, port: PortPicture): boolean {
 
 function setAddresses(flow: FlowKey, { localIp, remoteIp }: TunnelConfig): void {
   if (localIp !== 'flow') {
-    flow.at(KEY.tun_src).fill(0);
-    flow.at(KEY.tun_ipv6_src).fill(0);
+    flow.setZero(KEY.tun_src).setZero(KEY.tun_ipv6_src);
     if (localIp) flow.setBytes(localIp.length === 4 ? KEY.tun_src : KEY.tun_ipv6_src, localIp);
   }
   if (remoteIp !== 'flow') {
-    flow.at(KEY.tun_dst).fill(0);
-    flow.at(KEY.tun_ipv6_dst).fill(0);
+    flow.setZero(KEY.tun_dst).setZero(KEY.tun_ipv6_dst);
     flow.setBytes(remoteIp.length === 4 ? KEY.tun_dst : KEY.tun_ipv6_dst, remoteIp);
   }
 }
@@ -118,24 +114,29 @@ export function nativeTunnelOutput(
     destinationMac: underlay.destinationMac,
   });
   const push: DpAction = { type: 'tnl_push', tunnelPort: port.dpPort!, outPort: underlay.port.dpPort!, header };
-  const [outerFlow, outerBase] = [flow.clone(), base.clone()];
+  const { mark } = ctx.keys;
+  const [outerFlow, outerBase] = [ctx.keys.copy(flow), ctx.keys.copy(base)];
   becomeOuter(base, outerFlow, underlay, header.type);
   becomeOuter(flow, outerFlow, underlay, header.type);
   const inside: DpAction[] = [push];
   ctx.actions = inside;
   // What is looked at from here on is the outer packet, which is the same for every packet of the megaflow
-  ctx.wildcards = new Key();
-  ctx.claims = new Key();
+  ctx.wildcards = ctx.keys.zero();
+  ctx.claims = ctx.keys.zero();
   enterUnderlay(underlay.port);
   ctx.wildcards = wildcards;
   ctx.claims = claims;
   ctx.actions = actions;
-  flow.bytes.set(outerFlow.bytes);
-  base.bytes.set(outerBase.bytes);
+  flow.copyFrom(outerFlow);
+  base.copyFrom(outerBase);
+  ctx.keys.release(mark);
   if (inside.length === 1) return;
   actions.push({ type: 'clone', actions: inside });
   ctx.effects.creditPort(port.bridge, port.ofport, 'tx');
 }
+
+const hasAddress = ({ picture }: XlateContext, wanted: Uint8Array): boolean =>
+  picture.localAddresses.some(({ address }) => equalBytes(address, wanted));
 
 function findUnderlay(ctx: XlateContext): Underlay | null {
   const { flow, picture } = ctx;
@@ -143,7 +144,7 @@ function findUnderlay(ctx: XlateContext): Underlay | null {
   const route = picture.routes.lookup(destination);
   const port = route && picture.bridges.get(route.device)?.ports.get(OFPP_LOCAL);
   const wanted = outerSource(flow);
-  const isOurs = !wanted || picture.localAddresses.some(({ address }) => equalBytes(address, wanted));
+  const isOurs = !wanted || (wanted.length === destination.length && hasAddress(ctx, wanted));
   if (!route || !port || !isOurs) {
     ctx.report('warning', 'native tunnel routing failed');
     ctx.noteDrop('tunnel_no_route');
@@ -151,7 +152,7 @@ function findUnderlay(ctx: XlateContext): Underlay | null {
   }
   const nextHop = route.gateway ?? destination;
   const source = wanted ?? route.source;
-  ctx.report('detail', `tunneling to ${formatAddress(nextHop)} via ${route.device}`);
+  if (ctx.isTracing) ctx.report('detail', `tunneling to ${formatAddress(nextHop)} via ${route.device}`);
   const destinationMac = picture.neighbors.lookup(port.bridge, nextHop, ctx.now);
   if (!destinationMac) {
     const question = nextHop.length === 4 ? 'ARP' : 'ND';
@@ -165,10 +166,10 @@ function findUnderlay(ctx: XlateContext): Underlay | null {
     return null;
   }
   ctx.effects.refreshNeighbor(port.bridge, nextHop);
-  ctx.report(
-    'detail',
-    `tunneling from ${formatMac(port.mac)} ${formatAddress(source)} to ${formatMac(destinationMac)} ${formatAddress(nextHop)}`,
-  );
+  if (ctx.isTracing) {
+    const [from, to] = [`${formatMac(port.mac)} ${formatAddress(source)}`, formatMac(destinationMac)];
+    ctx.report('detail', `tunneling from ${from} to ${to} ${formatAddress(nextHop)}`);
+  }
   return { port, source: source.slice(), sourceMac: port.mac, destinationMac };
 }
 

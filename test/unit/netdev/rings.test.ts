@@ -13,6 +13,20 @@ test('a delivered frame arrives whole, headroom in front of it', () => {
   assert.equal(worker.rings.frameSizeMax, 2048 - 256);
 });
 
+test('short frames begin at different cache lines behind the headroom, a long one where there is room', () => {
+  const worker = new FakeWorker(8);
+  for (let i = 0; i < 8; i++) assert.ok(worker.rings.deliver(frame(60)));
+  worker.receive();
+  assert.deepEqual(
+    worker.places.toSorted((a, b) => a - b),
+    [256, 320, 384, 448, 512, 576, 640, 704],
+  );
+  worker.fill(8);
+  for (let i = 0; i < 8; i++) assert.ok(worker.rings.deliver(frame(2048 - 256 - 63)));
+  worker.receive();
+  assert.deepEqual(new Set(worker.places.slice(8)), new Set([256]));
+});
+
 test('without a free chunk a frame is dropped and counted', () => {
   const worker = new FakeWorker(8);
   for (let i = 0; i < 8; i++) assert.ok(worker.rings.deliver(frame(64)));

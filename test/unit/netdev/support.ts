@@ -12,6 +12,8 @@ export class FakeWorker {
   readonly #bytes = new Uint8Array(this.#memory.buffer);
   readonly #places: PortRingPlaces;
   readonly #free: number[] = [];
+  /** Where in their chunks the frames began that receive() took. */
+  readonly places: number[] = [];
 
   /** @param entries of each ring, a power of two; twice as many chunks are there, half of them on the fill ring */
   constructor(entries = 8) {
@@ -69,7 +71,9 @@ export class FakeWorker {
       const entry = (rx.entries >>> 2) + (consumer & rx.mask) * 4;
       const address = this.#words[entry]!;
       frames.push(this.#bytes.slice(FRAMES + address, FRAMES + address + this.#words[entry + 2]!));
-      this.#free.push(address - HEADROOM);
+      const place = address % CHUNK_SIZE;
+      this.places.push(place);
+      this.#free.push(address - place);
       this.#words[rx.consumer >>> 2] = consumer + 1;
     }
     return frames;

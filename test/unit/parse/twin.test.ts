@@ -28,6 +28,7 @@ function compare(bench: ParserBench, frame: Uint8Array, meta: ParseMeta = {}, ad
   assert.deepEqual(names, [], about);
   assert.deepEqual(parsed.key.bytes, twin.key.bytes, about);
   assert.equal(parsed.keyMap, keyMapOf(twin.key), `key map, ${about}`);
+  assert.equal(parsed.hash, parsed.hashWanted, `hash, ${about}`);
   assert.equal(parsed.reason, frame.length < 14 ? DROP_RX_RUNT : 0, about);
   if (parsed.reason !== 0) return;
   const { l25, l3, l4, l2Pad, tcpFlags } = parsed;

@@ -114,3 +114,18 @@ test('a day of churn leaves no entry behind', () => {
   assert.equal(macs.size, 0);
   assert.deepEqual(macs.entries(now), []);
 });
+
+test('news of a while ago does not move an address back', () => {
+  const macs = new MacLearning();
+  const seenAt = (port: string, now: number, isGratuitousArp = false): boolean =>
+    macs.learn({ mac: Uint8Array.of(2, 0, 0, 0, 0, 1), vlan: 0, port, isGratuitousArp }, now);
+  seenAt('p1', 10);
+  assert.equal(seenAt('p2', 20), true);
+  assert.equal(seenAt('p1', 15), false);
+  assert.equal(seenAt('p1', 15, true), false);
+  assert.deepEqual(
+    macs.entries(20).map(({ port }) => port),
+    ['p2'],
+  );
+  assert.equal(seenAt('p1', 21), true);
+});

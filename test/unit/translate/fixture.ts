@@ -53,7 +53,7 @@ export function buildState(...bridges: readonly TestBridge[]): SwitchState {
       });
       if (port.forwards === false) bridge.setForwards(port.name, false);
     }
-    state.bridges.set(name, bridge);
+    state.addBridge(bridge);
   }
   return state;
 }

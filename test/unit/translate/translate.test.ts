@@ -190,3 +190,11 @@ test('a packet is not tunnelled back to the address that it was tunnelled to', (
   const out = xlate(state, packet({ inPort: 4789, tunSrc: '1.1.2.92', tunDst: '1.1.2.88', tunId: 123n }));
   assert.equal(formatActions(out.actions), '100,1');
 });
+
+test('a source address of the other family leads nowhere', () => {
+  const state = buildTunnels([vxlan('1.1.2.92', { localIp: 'flow' }), { ...vxlan('1.1.2.92'), remoteIp: 'flow' }]);
+  const came = packet({ inPort: 4789, tunSrc: '2001:cafe::88', tunDst: '2001:cafe::88', tunId: 123n });
+  const out = xlate(state, came);
+  assert.equal(out.drop, 'none', 'the flood goes on without it');
+  assert.doesNotMatch(formatActions(out.actions), /tnl_push/);
+});

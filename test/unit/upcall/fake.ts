@@ -30,7 +30,7 @@ export class FakeDatapath implements UpcallDatapath {
 
   miss(key: FlowKey, size = 100, reason: Upcall['reason'] = 'miss'): void {
     const frame = new Uint8Array(size);
-    this.#waiting.push({ reason, inPort: 0, frame, key, userdata: new Uint8Array(0), tcpFlags: 0, slot: 0 });
+    this.#waiting.push({ reason, inPort: 0, frame, key, userdata: new Uint8Array(0), tcpFlags: 0, hash: 0, slot: 0 });
   }
 
   get flowCount(): number {
@@ -61,7 +61,9 @@ export class FakeDatapath implements UpcallDatapath {
     }
     const id = this.#nextId++;
     const stats = { packets: 0, bytes: 0, used: 0, tcpFlags: 0 };
-    this.flows.set(id, { match, generation: this.#nextGeneration++, actions, stats });
+    // the caller's keys are good during the call only
+    const kept = { key: match.key.clone(), mask: match.mask.clone() };
+    this.flows.set(id, { match: kept, generation: this.#nextGeneration++, actions, stats });
     return ok(id);
   }
 

@@ -100,6 +100,21 @@ test('wrong configuration throws and changes nothing', () => {
   assert.throws(() => sw.removePort('br0', 'nope'), /no port nope/);
   assert.throws(() => sw.removePort('br0', 'br0'), /own port/);
   assert.throws(() => sw.addRoute(ip('10.0.0.0'), 8, 'br0', null), /no address/);
+  assert.throws(() => sw.addRoute(ip('10.0.0.0'), 33, 'br0', null), /prefix is 0 to 32/);
+  assert.throws(() => sw.setNeighbor('br0', ip('10.0.0.1'), new Uint8Array(5)), /six bytes/);
+  assert.throws(() => plug(sw, 'x', { tag: 4096 }), /VLAN is 0 to 4095/);
+  assert.throws(() => sw.setPortVlan('br0', 'a', { trunks: new Set([-1]) }), /VLAN is 0 to 4095/);
+  assert.throws(() => sw.addBridge({ name: 'br1', mac: new Uint8Array(7) }), /six bytes/);
+  const bad: readonly (readonly [Partial<TunnelConfig>, RegExp])[] = [
+    [{ outKey: 1n << 24n }, /24 bits/],
+    [{ inKey: -1n }, /24 bits/],
+    [{ remoteIp: new Uint8Array(5) }, /4 or 16 bytes/],
+    [{ localIp: ip('fd00::1') }, /one address family/],
+    [{ dstPort: 65536 }, /UDP port/],
+    [{ ttl: 256 }, /TTL/],
+  ];
+  for (const [change, reason] of bad)
+    assert.throws(() => sw.addPort('br0', { name: 't', tunnel: { ...vxlan('10.0.0.2'), ...change } }), reason);
   assert.throws(() => sw.trace('br0', { flow: 'in_port=1,nonsense=1' }, 0), /nonsense/);
   assert.equal(sw.port('br0', 'a')?.ofport, 1);
   assert.equal(sw.port('br0', 'x'), null);
@@ -226,4 +241,74 @@ test('the same calls give the same bytes', () => {
     return seen.join('\n');
   };
   assert.equal(run(), run());
+});
+
+test('a port that goes leaves megaflows of others alone, and nothing of its own behind', () => {
+  const sw = createSwitch(SMALL);
+  sw.addBridge({ name: 'br0', mac: mac(9) });
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => plug(sw, name)) as [MemoryNetdev, MemoryNetdev, MemoryNetdev];
+  // Everybody is known, then everybody talks to everybody
+  for (let now = 1; now <= 2; now++) {
+    for (const [i, from] of [a, b, c].entries())
+      for (let to = 1; to <= 3; to++) if (to !== i + 1) from.send(frame(mac(to), mac(i + 1)));
+    sw.poll(now * SECOND);
+  }
+  assert.equal(sw.dumpFlows(2 * SECOND).length, 6);
+  // Packets that nobody has been credited for yet
+  c.send(frame(mac(1), mac(3)));
+  sw.datapath.poll(2 * SECOND + 1);
+  sw.removePort('br0', 'c');
+  assert.equal(sw.dumpFlows(2 * SECOND + 1).length, 2, 'a to b and b to a');
+  assert.deepEqual(
+    sw
+      .macTable('br0', 2 * SECOND + 1)
+      .map(({ port }) => port)
+      .sort(),
+    ['a', 'b'],
+  );
+  assertConserved(sw);
+  sw.close();
+});
+
+test('a tunnel that goes takes its counters along', () => {
+  const { sw, vm } = hypervisor(1, '172.16.0.1', '172.16.0.2');
+  sw.setNeighbor('phy', ip('172.16.0.2'), mac(77));
+  for (let i = 0; i < 3; i++) {
+    vm.send(frame(mac(0xb), mac(0xa)));
+    sw.poll(10 + i);
+  }
+  const { ofport } = sw.port('br0', 'tun')!;
+  sw.removePort('br0', 'tun');
+  assert.equal(sw.addPort('br0', { name: 'tun2', ofport, tunnel: vxlan('172.16.0.3') }).ofport, ofport);
+  sw.poll(20 * SECOND);
+  assert.equal(sw.counters().ports.tun2?.txPackets, 0);
+  sw.close();
+});
+
+test('names of ports are unique in a switch', () => {
+  const sw = createSwitch(SMALL);
+  sw.addBridge({ name: 'br0', mac: mac(9) });
+  sw.addBridge({ name: 'br1', mac: mac(8) });
+  plug(sw, 'a');
+  assert.throws(() => plug(sw, 'a', { bridge: 'br1' }), /br0 has a port a already/);
+  assert.throws(() => sw.addBridge({ name: 'a', mac: mac(7) }), /br0 has a port a already/);
+  const addresses = [{ address: ip('10.0.0.1'), prefixLength: 33 }];
+  assert.throws(() => sw.addBridge({ name: 'br2', mac: mac(7), addresses }), /prefix is 0 to 32/);
+  assert.equal(sw.datapath.portNumbers().length, 3);
+  sw.addBridge({ name: 'br2', mac: mac(7) });
+  sw.close();
+});
+
+test('new flows on many ports at once do not overrun the upcall ring', () => {
+  const sw = createSwitch({ frameCount: 4096, ringSize: 256, memorySize: 8 << 20, flowLimit: 8192 });
+  sw.addBridge({ name: 'br0', mac: mac(9) });
+  const ports = Array.from({ length: 24 }, (_, i) => plug(sw, `p${i}`));
+  sw.poll(1);
+  for (const [i, port] of ports.entries()) for (let j = 0; j < 60; j++) assert.ok(port.send(frame(mac(9), mac(i, j))));
+  sw.poll(2);
+  const { upcall, drops } = sw.counters();
+  assert.equal(upcall.handled, 24 * 60);
+  assert.equal(drops.upcall_overflow, undefined);
+  assertConserved(sw);
+  sw.close();
 });

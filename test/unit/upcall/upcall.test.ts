@@ -172,14 +172,15 @@ test('packets are credited once: patch ports count what went through', () => {
 });
 
 test('a pass goes slice by slice, and a flow that somebody else deleted is forgotten', () => {
-  const { datapath, handler, revalidator, ukeys } = build(twoPorts(), { sliceMax: 10 });
+  const { datapath, handler, revalidator, ukeys } = build(twoPorts(), { revalidationBudget: 10 });
   for (let i = 0; i < 25; i++)
     datapath.miss(packet({ inPort: 1, src: A, dst: `50:54:00:00:01:${(16 + i).toString(16)}` }));
   while (handler.run(0) > 0);
   datapath.flows.delete(3);
-  const looked: number[] = [];
-  for (let n = revalidator.run(SECOND); n > 0; n = revalidator.run(SECOND)) looked.push(n);
-  assert.deepEqual(looked, [10, 10, 5]);
+  const work: number[] = [];
+  for (let n = revalidator.run(SECOND); n > 0; n = revalidator.run(SECOND)) work.push(n);
+  // The first one was made before its own address was learned: to translate it again takes the budget of a whole slice
+  assert.deepEqual(work, [17, 10, 10, 4]);
   assert.equal(ukeys.size, 24);
   assert.equal(revalidator.wakeAt(), 1.5 * SECOND);
 });
