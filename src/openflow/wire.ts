@@ -6,12 +6,6 @@ export { u16At, u32At };
 export const u64At = (bytes: Uint8Array, at: number): bigint =>
   (BigInt(u32At(bytes, at)) << 32n) | BigInt(u32At(bytes, at + 4));
 
-export const i32At = (bytes: Uint8Array, at: number): number => u32At(bytes, at) | 0;
-
-/** Whether every byte from `at` on is 0. */
-export const areZeros = (bytes: Uint8Array, at: number, size: number): boolean =>
-  bytes.subarray(at, at + size).every((b) => b === 0);
-
 export const roundUp8 = (size: number): number => (size + 7) & ~7;
 
 /** Bytes up to the first 0, as text of one byte a character. */

@@ -99,10 +99,6 @@ export function writeProperty(out: Writer, type: number, write: (out: Writer) =>
 const PORT_MAX = 0xff00;
 const PORT32_RESERVED = 0xffffff00;
 
-export const OFPP_UNSET = 0xfff7;
-export const OFPP_IN_PORT = 0xfff8;
-export const OFPP_CONTROLLER = 0xfffd;
-export const OFPP_LOCAL = 0xfffe;
 export const OFPP_ANY = 0xffff;
 
 /** Null for a number between the two ranges, which no port here can have. */
