@@ -22,7 +22,11 @@ export const features: readonly FeatureSpec[] = [
   ...area('Switching', [
     ['NORMAL: MAC learning, VLAN modes, patch ports, flooding', 'works'],
     ['trace', 'works'],
-    ['OpenFlow tables, groups, controllers', 'not yet'],
+    [
+      'OpenFlow tables, groups, controllers',
+      'not yet',
+      'codec, classifier and table state are there, no bridge uses them',
+    ],
     ['bonds, LACP, STP, RSTP, BFD, CFM, LLDP', 'not yet'],
     ['mirrors, NetFlow, sFlow, IPFIX, QoS', 'not yet'],
   ]),
