@@ -116,13 +116,13 @@ export class Server implements SessionHost {
   usage(): Record<string, number> {
     const usage: Record<string, number> = { atoms: 0, cells: 0, monitors: 0, 'n-weak-refs': 0 };
     for (const { database } of this.#served.values()) {
-      usage['atoms']! += database.atoms;
-      usage['cells']! += database.cells;
+      usage.atoms! += database.atoms;
+      usage.cells! += database.cells;
       usage['n-weak-refs']! += database.weakReferences;
     }
-    for (const session of this.#sessions) for (const _ of session.monitors) usage['monitors']!++;
-    if (this.#sessions.size > 0) usage['sessions'] = this.#sessions.size;
-    if (this.#triggers.size > 0) usage['triggers'] = this.#triggers.size;
+    for (const session of this.#sessions) for (const _ of session.monitors) usage.monitors!++;
+    if (this.#sessions.size > 0) usage.sessions = this.#sessions.size;
+    if (this.#triggers.size > 0) usage.triggers = this.#triggers.size;
     return usage;
   }
 

@@ -317,6 +317,6 @@ function messageProblem(json: Json): string | null {
       ? null
       : 'message is neither request nor reply';
   }
-  if (typeof json['method'] !== 'string') return 'method is not a JSON string';
-  return isArray(json['params']) ? null : '"params" must be JSON array';
+  if (typeof json.method !== 'string') return 'method is not a JSON string';
+  return isArray(json.params) ? null : '"params" must be JSON array';
 }

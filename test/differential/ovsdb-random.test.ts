@@ -8,8 +8,8 @@ import { RpcClient } from './ovsdb-client.ts';
 import { DatabaseServer } from './ovsdb-support.ts';
 
 const SCHEMA = join(import.meta.dirname, 'ovsdb', 'random.ovsschema');
-const seed = Number(process.env['WEFT_SEED'] ?? 11);
-const COUNT = process.env['WEFT_NIGHTLY'] ? 20_000 : 1500;
+const seed = Number(process.env.WEFT_SEED ?? 11);
+const COUNT = process.env.WEFT_NIGHTLY ? 20_000 : 1500;
 
 const uuidOf = (n: number): string => `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`;
 const UUIDS = 14;
@@ -74,7 +74,7 @@ function operation(random: Random): JsonObject {
     case 'insert': {
       const row: Record<string, Json> = { [name]: value(random, table, name) };
       if (table === 'Root') Object.assign(row, { name: `n${random.below(20)}`, i: random.below(30) });
-      if (table === 'Child' && random.chance(0.8)) row['needs'] = uuid(random);
+      if (table === 'Child' && random.chance(0.8)) row.needs = uuid(random);
       return { op: 'insert', table, uuid: uuidOf(1 + random.below(UUIDS)), row };
     }
     case 'update':

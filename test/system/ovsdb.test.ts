@@ -25,8 +25,8 @@ import { DatabaseServer } from '../differential/ovsdb-support.ts';
 
 const run = promisify(execFile);
 const program = join(import.meta.dirname, '..', '..', 'bin', 'ovsdb-server');
-const seed = Number(process.env['WEFT_SEED'] ?? 7);
-const isNightly = process.env['WEFT_NIGHTLY'] !== undefined;
+const seed = Number(process.env.WEFT_SEED ?? 7);
+const isNightly = process.env.WEFT_NIGHTLY !== undefined;
 
 async function nextCfg(client: RpcClient): Promise<number> {
   const [answer] = await client.transact('Open_vSwitch', {
@@ -35,7 +35,7 @@ async function nextCfg(client: RpcClient): Promise<number> {
     where: [],
     columns: ['next_cfg'],
   });
-  return Number(((answer as JsonObject)['rows'] as JsonObject[])[0]!['next_cfg']);
+  return Number(((answer as JsonObject).rows as JsonObject[])[0]!.next_cfg);
 }
 
 /** Counts up, durably, until the connection ends; returns the last number that was acknowledged. */
@@ -46,7 +46,7 @@ async function countUp(client: RpcClient, from: number): Promise<number> {
       { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
       { op: 'commit', durable: true },
     );
-    if ((answers[0] as JsonObject)['count'] !== 1) return acknowledged;
+    if ((answers[0] as JsonObject).count !== 1) return acknowledged;
   }
 }
 

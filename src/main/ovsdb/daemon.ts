@@ -19,9 +19,9 @@ export interface Places {
 
 export function placesOf(env: NodeJS.ProcessEnv): Places {
   return {
-    run: env['OVS_RUNDIR'] || '/var/run/openvswitch',
-    log: env['OVS_LOGDIR'] || '/var/log/openvswitch',
-    database: env['OVS_DBDIR'] || (env['OVS_SYSCONFDIR'] ? `${env['OVS_SYSCONFDIR']}/openvswitch` : '/etc/openvswitch'),
+    run: env.OVS_RUNDIR || '/var/run/openvswitch',
+    log: env.OVS_LOGDIR || '/var/log/openvswitch',
+    database: env.OVS_DBDIR || (env.OVS_SYSCONFDIR ? `${env.OVS_SYSCONFDIR}/openvswitch` : '/etc/openvswitch'),
   };
 }
 

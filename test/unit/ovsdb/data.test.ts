@@ -18,8 +18,8 @@ import {
 import { columnTypeFromJson, columnTypeToJson } from '../../../src/ovsdb/type-json.ts';
 import type { ColumnType, Datum } from '../../../src/ovsdb/types.ts';
 
-const seed = Number(process.env['WEFT_SEED'] ?? 5);
-const COUNT = process.env['WEFT_NIGHTLY'] ? 100_000 : 3000;
+const seed = Number(process.env.WEFT_SEED ?? 5);
+const COUNT = process.env.WEFT_NIGHTLY ? 100_000 : 3000;
 
 const set = columnTypeFromJson({ key: 'integer', min: 0, max: 'unlimited' });
 const map = columnTypeFromJson({ key: 'string', value: 'integer', min: 0, max: 'unlimited' });

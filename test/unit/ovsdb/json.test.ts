@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { Random } from '../../../src/lib/random.ts';
 import { formatReal, type Json, JsonStream, parseJson, stringify } from '../../../src/ovsdb/json.ts';
 
-const seed = Number(process.env['WEFT_SEED'] ?? 3);
-const COUNT = process.env['WEFT_NIGHTLY'] ? 100_000 : 3000;
+const seed = Number(process.env.WEFT_SEED ?? 3);
+const COUNT = process.env.WEFT_NIGHTLY ? 100_000 : 3000;
 
 test('integers are exact to 64 bits, however they are written', () => {
   const cases: readonly [string, Json][] = [
@@ -50,7 +50,7 @@ test('text that is not JSON, or not of this protocol, is refused', () => {
 test('names of objects are data: no prototype is reached through them', () => {
   const json = parseJson('{"__proto__":{"a":1},"constructor":2}') as Record<string, Json>;
   assert.deepEqual(Object.keys(json), ['__proto__', 'constructor']);
-  assert.equal(({} as Record<string, unknown>)['a'], undefined);
+  assert.equal(({} as Record<string, unknown>).a, undefined);
 });
 
 test(`a stream is cut at the same places however its bytes come (seed ${seed})`, () => {

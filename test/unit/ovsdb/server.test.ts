@@ -6,8 +6,8 @@ import type { Json } from '../../../src/ovsdb/index.ts';
 import { stringify } from '../../../src/ovsdb/json.ts';
 import { Bed } from './support.ts';
 
-const seed = Number(process.env['WEFT_SEED'] ?? 9);
-const COUNT = process.env['WEFT_NIGHTLY'] ? 100_000 : 4000;
+const seed = Number(process.env.WEFT_SEED ?? 9);
+const COUNT = process.env.WEFT_NIGHTLY ? 100_000 : 4000;
 
 const insert = (name: string, more: Record<string, Json> = {}): Json => ({
   op: 'insert',
@@ -37,10 +37,10 @@ test('a failed transaction leaves nothing behind', (t: TestContext) => {
   client.transact(insert('a'));
   const size = statSync(bed.file).size;
   const answer = client.transact(insert('b'), { op: 'delete', table: 'Top', where: [] }, insert('c'), insert('c'));
-  assert.equal(answer.at(-1)!['error'], 'constraint violation');
+  assert.equal(answer.at(-1)!.error, 'constraint violation');
   assert.deepEqual(client.transact(select('name')), [{ rows: [{ name: 'a' }] }]);
   assert.equal(statSync(bed.file).size, size);
-  assert.deepEqual(client.transact(insert('b'))[0]!['error'], undefined);
+  assert.deepEqual(client.transact(insert('b'))[0]!.error, undefined);
 });
 
 test('a file opened again has everything but ephemeral columns; compaction keeps it', (t: TestContext) => {
@@ -93,13 +93,13 @@ test('a wait is answered when it comes true, times out, or is canceled', (t: Tes
   assert.equal(client.answer(first), undefined);
   assert.equal(bed.server.wakeAt(), bed.now + 500);
   other.transact(insert('a'));
-  assert.equal((client.answer(first)!['result'] as Json[]).length, 2);
+  assert.equal((client.answer(first)!.result as Json[]).length, 2);
   bed.now += 500;
   bed.server.run();
-  const [late] = client.answer(second)!['result'] as Record<string, Json>[];
+  const [late] = client.answer(second)!.result as Record<string, Json>[];
   assert.deepEqual(late, { error: 'timed out', details: '"wait" timed out after 500 ms' });
   client.notify('cancel', third);
-  assert.equal(client.answer(third)!['error'], 'canceled');
+  assert.equal(client.answer(third)!.error, 'canceled');
   assert.equal(bed.server.wakeAt(), Number.POSITIVE_INFINITY);
 });
 
@@ -109,7 +109,7 @@ test('a monitor hears of a change before its transaction is answered; a slow rea
   assert.deepEqual(client.call('monitor_cond', 'Db', 'm', monitor), {});
   const id = client.ask('transact', 'Db', insert('a', { set: ['set', [1, 2]] }));
   assert.deepEqual(
-    client.messages.map((message) => message['method'] ?? message['id']),
+    client.messages.map((message) => message.method ?? message.id),
     ['update2', id],
   );
   client.messages.length = 0;
@@ -138,7 +138,7 @@ test('locks are handed on in the order of asking, and with the end of a session'
   assert.deepEqual(a.takeNotifications(), [['stolen', 'x']]);
   const assertion: Json = { op: 'assert', lock: 'x' };
   assert.deepEqual(c.transact(assertion), [{}]);
-  assert.equal(a.transact(assertion)[0]!['error'], 'not owner');
+  assert.equal(a.transact(assertion)[0]!.error, 'not owner');
   c.end();
   assert.deepEqual(a.takeNotifications(), [['locked', 'x']]);
   assert.deepEqual(a.call('unlock', 'x'), {});
@@ -164,7 +164,7 @@ test('an error of the disk is answered, and the database stays as it was', (t: T
   closeSync(fd);
   assert.equal(openSync('/dev/full', 'r+'), fd);
   const answer = client.transact(insert('b'));
-  assert.equal(answer.at(-1)!['error'], 'I/O error');
+  assert.equal(answer.at(-1)!.error, 'I/O error');
   assert.deepEqual(client.transact(select('name')), [{ rows: [{ name: 'a' }] }]);
 });
 

@@ -116,7 +116,7 @@ export class Client {
 
   /** The answer to a request, taken from the messages; undefined when there is none yet. */
   answer(id: number): JsonObject | undefined {
-    const at = this.messages.findIndex((message) => message['id'] === id);
+    const at = this.messages.findIndex((message) => message.id === id);
     return at < 0 ? undefined : this.messages.splice(at, 1)[0];
   }
 
@@ -132,6 +132,6 @@ export class Client {
 
   /** Names of the messages that came without being asked for, and what they carried. */
   takeNotifications(): Json[] {
-    return this.messages.splice(0).map((message) => [message['method']!, ...(message['params'] as readonly Json[])]);
+    return this.messages.splice(0).map((message) => [message.method!, ...(message.params as readonly Json[])]);
   }
 }
