@@ -78,9 +78,12 @@ async function captured(file: string, work: () => Promise<void>): Promise<void> 
   }
 }
 
-/** Packets of a capture as tcpdump prints them, without link-level addresses. */
+/**
+ * Packets of a capture as tcpdump prints them, without times: two processors can write a capture whose times go back by a
+ * microsecond, and a switch's time does not.
+ */
 const lines = (file: string): string[] =>
-  execFileSync('tcpdump', ['-nSr', file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  execFileSync('tcpdump', ['-nStr', file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     .trim()
     .split('\n');
 
