@@ -136,6 +136,8 @@ export class FlowKey {
 
 /** A flow as OpenFlow tables see it: the datapath's key and, behind it, the fields of PIPELINE. */
 export class PipelineKey extends FlowKey {
+  #packet: FlowKey | null = null;
+
   constructor(bytes?: Uint8Array) {
     super(bytes, PIPELINE_KEY_SIZE);
   }
@@ -149,7 +151,8 @@ export class PipelineKey extends FlowKey {
 
   /** The datapath's part: a view of the same bytes. */
   get packet(): FlowKey {
-    return new FlowKey(this.bytes.subarray(0, KEY_SIZE));
+    this.#packet ??= new FlowKey(this.bytes.subarray(0, KEY_SIZE));
+    return this.#packet;
   }
 
   override clone(): PipelineKey {

@@ -62,10 +62,25 @@ interface BridgePort extends BridgePortSettings {
   readonly forwards: boolean;
 }
 
-const normalRule: RuleView = { priority: 0, match: '', actions: [{ type: 'normal' }] };
+const normalRule: RuleView = {
+  tableId: 0,
+  priority: 0,
+  cookie: 0n,
+  actions: [{ type: 'output', port: 0xfffa, maxLen: 0 }],
+};
+const pipelineOf = (rule: RuleView | null): PipelineView => ({
+  lookup: () => rule,
+  matchText: () => '',
+  tableMiss: () => 'default',
+  tableName: () => '',
+  wantsPacketInOnMiss: false,
+  fragments: 'normal',
+  group: () => null,
+  meter: () => null,
+});
 const pipelines: Readonly<Record<'standalone' | 'secure', PipelineView>> = {
-  standalone: { lookup: () => normalRule },
-  secure: { lookup: () => null },
+  standalone: pipelineOf(normalRule),
+  secure: pipelineOf(null),
 };
 
 export class Bridge {
@@ -164,6 +179,7 @@ export class Bridge {
       bundlesByName: new Map(bundles.map((bundle) => [bundle.name, bundle])),
       macs: this.macs,
       pipeline: pipelines[failMode],
+      portConfig: new Map(),
     };
   }
 }

@@ -3,11 +3,13 @@ import { NeighborCache, RouteTable } from '../protocol/index.ts';
 
 import type { LocalAddress, SwitchPicture, TunnelEndpoint } from '../translate/types.ts';
 import type { Bridge } from './bridge.ts';
+import { RecircTable } from './recircs.ts';
 
 export class SwitchState {
   readonly #bridges = new Map<string, Bridge>();
   readonly routes = new RouteTable();
   readonly neighbors = new NeighborCache();
+  readonly recircs = new RecircTable();
   /** Receiving ends of tunnels, one a datapath port. */
   endpoints: readonly TunnelEndpoint[] = [];
   localAddresses: readonly LocalAddress[] = [];
@@ -68,6 +70,7 @@ export class SwitchState {
       localAddresses: this.localAddresses,
       routes: this.routes,
       neighbors: this.neighbors,
+      recircs: this.recircs,
     };
   }
 }

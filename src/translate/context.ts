@@ -1,14 +1,16 @@
 /** The state of one translation: where the packet is, what it looks like by now, what was looked at, what was decided. */
-import { type FlowKey, type FlowMask, KEY, type KeyField } from '../flow/key.ts';
+import { type FlowKey, KEY, type KeyField, type PipelineKey } from '../flow/key.ts';
 import type { DpAction } from '../flow/odp/action.ts';
 import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
+import type { OfAction } from '../openflow/action/types.ts';
 import { KeyScratch } from './scratch.ts';
 import type {
   BridgePicture,
   Effects,
   OfPort,
   PortPicture,
+  RuleView,
   SwitchPicture,
   TraceKind,
   TraceNode,
@@ -33,16 +35,28 @@ export class XlateContext {
   /** The packet as it came in; in_port is a datapath port. Not ours to write to. */
   readonly initial: FlowKey;
   /** The packet as the pipeline has it now; in_port is an OpenFlow port. */
-  readonly flow: FlowKey;
+  readonly flow: PipelineKey;
   /** The packet as the datapath will have it when it reaches the end of `actions`. */
-  readonly base: FlowKey;
+  readonly base: PipelineKey;
   /** Where keys are taken from that are needed for a while. */
   readonly keys: KeyScratch;
   /** Bits that were looked at. Swapped while a tunnelled packet goes through another bridge. */
-  wildcards: FlowMask;
+  wildcards: PipelineKey;
   /** Bits that the datapath must match beside them for the answer to be right for every packet of the megaflow. */
-  claims: FlowMask;
+  claims: PipelineKey;
   bridge: BridgePicture;
+  /** Table that is being looked up, and the rule whose actions are being done; null for actions without a rule. */
+  tableId = 0;
+  rule: RuleView | null = null;
+  /** The stack of push and pop; values in network order, the top last. */
+  stack: Uint8Array[] = [];
+  /** What write_actions has gathered (OpenFlow 1.1 §4.7). */
+  actionSet: OfAction[] = [];
+  /** `exit` was met, or the packet was frozen: no further action of any table or bucket is done. */
+  isExiting = false;
+  /** Recirculation ids that `actions` name. */
+  readonly recircIds: number[] = [];
+  slowPath = 0;
   actions: DpAction[] = [];
   /** The flow's VLAN tags are not those of the packet as it came in, though they may look like them. */
   areTagsMoved = false;

@@ -8,6 +8,12 @@ export const noEffects: Effects = {
   refreshNeighbor: () => undefined,
   requestNeighbor: () => undefined,
   creditPort: () => undefined,
+  creditRule: () => undefined,
+  creditTable: () => undefined,
+  creditGroup: () => undefined,
+  learnFlow: () => true,
+  reduceTimeouts: () => undefined,
+  packetIn: () => undefined,
 };
 
 /** Something a translation did, that every later packet of its megaflow does again. */
@@ -38,5 +44,15 @@ export function recordEffects(inner: Effects, record: RecordedEffect[]): Effects
     },
     requestNeighbor: (bridge, address, source) => inner.requestNeighbor(bridge, address, source),
     creditPort: (bridge, ofport, direction) => both((effects) => effects.creditPort(bridge, ofport, direction)),
+    creditRule: (bridge, rule) => both((effects) => effects.creditRule(bridge, rule)),
+    creditTable: (bridge, tableId, isMatch) => both((effects) => effects.creditTable(bridge, tableId, isMatch)),
+    creditGroup: (bridge, group, bucket) => both((effects) => effects.creditGroup(bridge, group, bucket)),
+    learnFlow(bridge, flow) {
+      record.push((effects) => effects.learnFlow(bridge, flow));
+      return inner.learnFlow(bridge, flow);
+    },
+    reduceTimeouts: (bridge, rule, idle, hard) => both((effects) => effects.reduceTimeouts(bridge, rule, idle, hard)),
+    // Each packet that a controller is to see comes up by itself
+    packetIn: (bridge, packet) => inner.packetIn(bridge, packet),
   };
 }

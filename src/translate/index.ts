@@ -17,7 +17,7 @@
  *
  * Not supported yet: OpenFlow tables with more than one rule, groups, recirculation, mirrors, bonds, multicast snooping.
  */
-import { FlowKey, KEY, maskedMatch } from '../flow/key.ts';
+import { KEY, maskedMatch, PipelineKey } from '../flow/key.ts';
 import type { DpAction } from '../flow/odp/action.ts';
 import { XlateContext } from './context.ts';
 import { findIngress, type Ingress } from './ingress.ts';
@@ -43,13 +43,15 @@ export function translate(xin: XlateIn): XlateOut {
   finishWildcards(ctx.wildcards, xin.key);
   const actions = ctx.error === 'none' ? withoutLastClone(ctx.actions) : [];
   return {
-    match: maskedMatch(xin.key, installedMask(ctx.wildcards, ctx.claims, xin.key), ctx.keys.zero()),
+    match: maskedMatch(xin.key, installedMask(ctx.wildcards, ctx.claims, xin.key).packet, ctx.keys.zero().packet),
     wildcards: ctx.wildcards,
     actions,
     drop: actions.some(delivers) ? 'none' : ctx.drop === 'none' ? 'no_output' : ctx.drop,
     installable: ctx.installable,
     inPort: ingress.ofport,
     finalFlow: flow,
+    recircIds: ctx.recircIds,
+    slowPath: ctx.slowPath,
     bridge: ingress.bridge.name,
     error: ctx.error,
     lookups: ctx.resubmits,
@@ -96,20 +98,22 @@ function processCongestion(ctx: XlateContext): boolean {
 
 /** No bridge takes the packet: a drop for all that come the same way. */
 function refused(xin: XlateIn, error: 'in_port_invalid' | 'tunnel_no_config'): XlateOut {
-  const wildcards = new FlowKey();
+  const wildcards = new PipelineKey();
   for (const field of [KEY.in_port, KEY.recirc_id, KEY.packet_type]) wildcards.setAllOnes(field);
   if (hasTunnel(xin.key)) {
     const fields = [KEY.tun_id, KEY.tun_src, KEY.tun_dst, KEY.tun_ipv6_src, KEY.tun_ipv6_dst];
     for (const field of fields) wildcards.setAllOnes(field);
   }
   return {
-    match: maskedMatch(xin.key, wildcards),
+    match: maskedMatch(xin.key, wildcards.packet),
     wildcards,
     actions: [],
     drop: error,
     installable: true,
     inPort: null,
-    finalFlow: xin.key.clone(),
+    finalFlow: PipelineKey.of(xin.key),
+    recircIds: [],
+    slowPath: 0,
     bridge: null,
     error,
     lookups: 0,

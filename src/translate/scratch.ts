@@ -2,10 +2,10 @@
  * Keys to work with. A key is half a kilobyte beyond the reach of V8's young generation: made anew for every translation,
  * they would cost more than the translation.
  */
-import { FlowKey } from '../flow/key.ts';
+import { type FlowKey, PipelineKey } from '../flow/key.ts';
 
 export class KeyScratch {
-  readonly #keys: FlowKey[] = [];
+  readonly #keys: PipelineKey[] = [];
   #used = 0;
 
   /** Keys handed out so far: release() takes back those that come after. */
@@ -17,18 +17,24 @@ export class KeyScratch {
     this.#used = mark;
   }
 
-  #take(): FlowKey {
+  #take(): PipelineKey {
     let key = this.#keys[this.#used];
-    if (!key) this.#keys.push((key = new FlowKey()));
+    if (!key) this.#keys.push((key = new PipelineKey()));
     this.#used++;
     return key;
   }
 
-  zero(): FlowKey {
+  zero(): PipelineKey {
     return this.#take().clear();
   }
 
-  copy(of: FlowKey): FlowKey {
-    return this.#take().copyFrom(of);
+  /** A packet's key has nothing in the pipeline fields. */
+  copy(of: FlowKey): PipelineKey {
+    const key = this.#take();
+    if (of.bytes.length === key.bytes.length) return key.copyFrom(of);
+    const { words } = key;
+    words.set(of.words);
+    words.fill(0, of.words.length);
+    return key;
   }
 }

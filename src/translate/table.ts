@@ -23,15 +23,16 @@ export function enterTable(ctx: XlateContext, tableId: number): void {
   ctx.resubmits++;
   ctx.depth++;
   if (!rule) ctx.noteDrop('table_miss');
-  if (ctx.isTracing) ctx.within('table', headingOf(tableId, rule), () => obey(ctx, rule));
+  if (ctx.isTracing) ctx.within('table', headingOf(ctx, tableId, rule), () => obey(ctx, rule));
   else obey(ctx, rule);
   ctx.depth--;
 }
 
-function headingOf(tableId: number, rule: RuleView | null): string {
+function headingOf({ bridge }: XlateContext, tableId: number, rule: RuleView | null): string {
   const number = String(tableId).padStart(2);
   if (!rule) return `${number}. No match.`;
-  return `${number}. ${rule.match === '' ? '' : `${rule.match}, `}priority ${rule.priority}`;
+  const match = bridge.pipeline.matchText(rule);
+  return `${number}. ${match === '' ? '' : `${match}, `}priority ${rule.priority}`;
 }
 
 function obey(ctx: XlateContext, rule: RuleView | null): void {

@@ -6,11 +6,13 @@
  * *datapath port* are different numbers: a patch port has no datapath port, all tunnels of a kind share one.
  * A picture is never changed; the tables that learn (MAC, neighbours) are seen through read-only faces.
  */
-import type { FlowKey, FlowMask, Match } from '../flow/key.ts';
+import type { FlowKey, FlowMask, Match, PipelineKey } from '../flow/key.ts';
 import type { DpAction, DpPort } from '../flow/odp/action.ts';
 import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
+import type { OfAction } from '../openflow/action/types.ts';
 import type { MacObservation } from '../protocol/mac-learning.ts';
+import type { FrozenState, RecircView } from './recirc.ts';
 import type { KeyScratch } from './scratch.ts';
 
 export type { MacObservation } from '../protocol/mac-learning.ts';
@@ -103,21 +105,72 @@ interface MacTableView {
   lookup(mac: Uint8Array, vlan: number, now: Micros): string | null;
 }
 
-/** An OpenFlow action, as translation wants it. One file each in translate/action. */
-export type XlateAction = { readonly type: 'normal' };
-
-/** A rule that a packet hit. */
+/** A rule that a packet hit: ofproto's Rule is one. Two views of the same rule are the same object. */
 export interface RuleView {
+  readonly tableId: number;
   readonly priority: number;
-  /** Its match as ovs-ofctl prints it; empty when it takes every packet. */
-  readonly match: string;
-  readonly actions: readonly XlateAction[];
+  readonly cookie: bigint;
+  readonly actions: readonly OfAction[];
 }
 
-/** The flow tables of a bridge. */
+export type GroupKind = 'all' | 'select' | 'indirect' | 'fast_failover';
+
+/** A bucket of a group: ofproto's Bucket is one. */
+export interface BucketView {
+  readonly id: number;
+  readonly weight: number;
+  readonly watchPort: number | null;
+  readonly watchGroup: number | null;
+  readonly actions: readonly OfAction[];
+}
+
+/** A group: ofproto's Group is one. */
+export interface GroupView {
+  readonly id: number;
+  readonly type: GroupKind;
+  readonly buckets: readonly BucketView[];
+  /** How a select group chooses; null for the default. Fields by name, with their masks. */
+  readonly selection: {
+    readonly method: 'default' | 'dp_hash' | 'hash';
+    readonly parameter: bigint;
+    readonly fields: ReadonlyMap<string, Uint8Array>;
+  } | null;
+}
+
+/** What a table does with packets that none of its rules takes (OFPTC_TABLE_MISS, OpenFlow 1.1 and 1.2). */
+export type TableMiss = 'default' | 'controller' | 'continue' | 'drop';
+
+/** What becomes of IP fragments (OFPC_FRAG). */
+export type FragHandling = 'normal' | 'drop' | 'nx-match';
+
+/** The flow tables, groups and meters of a bridge. */
 export interface PipelineView {
-  /** The rule that takes the flow; what decided it is added to the wildcards. Null when the table misses. */
-  lookup(tableId: number, flow: FlowKey, wildcards: FlowMask): RuleView | null;
+  /**
+   * The rule that takes the flow, in the newest version; what decided it is added to the wildcards, when there are any. Null when
+   * the table misses. The flow's in_port is an OpenFlow port.
+   */
+  lookup(tableId: number, flow: PipelineKey, wildcards: FlowMask | null): RuleView | null;
+  /** The rule's match as ovs-ofctl prints it; empty when it takes every packet. For the trace. */
+  matchText(rule: RuleView): string;
+  tableMiss(tableId: number): TableMiss;
+  /** Name of a table that has one; empty for others. */
+  tableName(tableId: number): string;
+  /** Whether somebody wants packets that table 0 has no rule for (OFPTT_MISS to a controller older than OpenFlow 1.3). */
+  readonly wantsPacketInOnMiss: boolean;
+  readonly fragments: FragHandling;
+  group(id: number): GroupView | null;
+  /** Number of an OpenFlow meter in the datapath; null when there is no such meter. */
+  meter(id: number): number | null;
+}
+
+/** What OFPT_PORT_MOD has set, and whether the link is there. Ports that are not in the map have none set and are live. */
+export interface PortConfigView {
+  readonly isDown: boolean;
+  readonly noReceive: boolean;
+  readonly noForward: boolean;
+  readonly noFlood: boolean;
+  readonly noPacketIn: boolean;
+  readonly isLive: boolean;
 }
 
 export interface BridgePicture {
@@ -133,6 +186,8 @@ export interface BridgePicture {
   readonly bundlesByName: ReadonlyMap<string, BundlePicture>;
   readonly macs: MacTableView;
   readonly pipeline: PipelineView;
+  /** Whether a port's OpenFlow configuration and link let packets out; a watch port of a group is live when its link is. */
+  readonly portConfig: ReadonlyMap<OfPort, PortConfigView>;
 }
 
 /** How to reach an address: a row of the routing table that applies to it. */
@@ -181,6 +236,8 @@ export interface SwitchPicture {
   readonly localAddresses: readonly LocalAddress[];
   readonly routes: RouteView;
   readonly neighbors: NeighborView;
+  /** What packets that come back by recirculation go on with. */
+  readonly recircs: RecircView;
 }
 
 /**
@@ -198,6 +255,51 @@ export interface Effects {
   requestNeighbor(bridge: string, address: Uint8Array, source: Uint8Array): void;
   /** Packets that went through ports which the datapath does not count: patch ports and tunnels. */
   creditPort(bridge: string, ofport: OfPort, direction: 'rx' | 'tx'): void;
+  /** Packets that a rule took. */
+  creditRule(bridge: string, rule: RuleView): void;
+  /** Packets that were looked up in a table. */
+  creditTable(bridge: string, tableId: number, isMatch: boolean): void;
+  /** Packets that a group took (bucketId null), and those of a bucket. */
+  creditGroup(bridge: string, groupId: number, bucketId: number | null): void;
+  /** A learn action made (or refreshed, or deleted) this flow. Returns false when its limit keeps it out. */
+  learnFlow(bridge: string, flow: LearnedFlow): boolean;
+  /** fin_timeout saw the end of a connection. Seconds; 0 for as it is. */
+  reduceTimeouts(bridge: string, rule: RuleView, idle: number, hard: number): void;
+  /** A packet for controllers, as it is at this point. Only translations that have the frame call it. */
+  packetIn(bridge: string, packet: PacketInView): void;
+}
+
+/** A flow that a learn action writes: a flow-mod without a protocol version. */
+export interface LearnedFlow {
+  readonly tableId: number;
+  readonly priority: number;
+  readonly cookie: bigint;
+  readonly idleTimeout: number;
+  readonly hardTimeout: number;
+  readonly sendFlowRemoved: boolean;
+  /** Delete the learned flow with the flow that has the learn action. */
+  readonly deleteLearned: boolean;
+  /** Flows of that cookie in that table at most; 0 for no limit. */
+  readonly limit: number;
+  readonly match: Match;
+  readonly actions: readonly OfAction[];
+}
+
+/** A packet for controllers (OFPT_PACKET_IN). */
+export interface PacketInView {
+  /** 0 no match, 1 action, 2 invalid TTL, 3 action set, 4 group, 5 packet-out. */
+  readonly reason: number;
+  readonly tableId: number;
+  readonly cookie: bigint;
+  /** Which controllers (NXT_SET_CONTROLLER_ID); 0 for those without an id. */
+  readonly controllerId: number;
+  readonly maxLen: number;
+  /** The pipeline's fields at this point; in_port is an OpenFlow port. */
+  readonly flow: PipelineKey;
+  readonly frame: Uint8Array;
+  readonly userdata: Uint8Array;
+  /** What NXT_RESUME goes on with; null when the packet is not paused. */
+  readonly continuation: FrozenState | null;
 }
 
 export type TraceKind = 'bridge' | 'table' | 'action' | 'detail' | 'warning' | 'error';
@@ -223,10 +325,32 @@ export interface XlateIn {
   readonly trace?: TraceNode[];
   /** What the answer's keys are made of: they are good until the next translation with the same scratch. */
   readonly scratch?: KeyScratch;
+  /**
+   * Actions to do in the place of a lookup in table 0: packet-outs, ofproto/trace with actions. The rule is null then, and its
+   * cookie all ones.
+   */
+  readonly actions?: readonly OfAction[];
+  /** What a packet goes on with that a controller gives back (NXT_RESUME). */
+  readonly resume?: FrozenState;
+  /** Pipeline fields that a packet-out or a trace brings along; zero when left out. */
+  readonly pipeline?: PipelineKey;
 }
 
 /** Why translation itself gave up. */
-export type XlateError = 'none' | 'recursion' | 'resubmits' | 'in_port_invalid' | 'tunnel_no_config';
+export type XlateError =
+  | 'none'
+  | 'recursion'
+  | 'resubmits'
+  | 'in_port_invalid'
+  | 'tunnel_no_config'
+  | 'stack_too_deep'
+  | 'no_recirculation_context'
+  | 'recirculation_conflict'
+  | 'too_many_mpls_labels'
+  | 'invalid_tunnel_metadata'
+  | 'unsupported_packet_type'
+  | 'too_many_vlans'
+  | 'forwarding_disabled';
 
 export interface XlateOut {
   /**
@@ -245,7 +369,11 @@ export interface XlateOut {
   /** OpenFlow port that the packet came in by; null when no bridge takes it. */
   readonly inPort: OfPort | null;
   /** The flow as it was when translation ended; in_port is an OpenFlow port. */
-  readonly finalFlow: FlowKey;
+  readonly finalFlow: PipelineKey;
+  /** Recirculation ids that the actions name: whoever keeps the answer holds them (RecircView.hold) and releases them. */
+  readonly recircIds: readonly number[];
+  /** Why every packet must come up: bits of the slow path's reasons (0 for none). Their megaflow sends them to userspace. */
+  readonly slowPath: number;
   /** null when no bridge takes the packet. */
   readonly bridge: string | null;
   readonly error: XlateError;

@@ -1,5 +1,5 @@
 /** What every translation looks at, and what is left of the wildcards at its end. */
-import { type FlowKey, type FlowMask, KEY } from '../flow/key.ts';
+import { type FlowKey, type FlowMask, KEY, type PipelineKey } from '../flow/key.ts';
 import { FRAG_LATER, TUNNEL_FLAG_CSUM, TUNNEL_FLAG_DONT_FRAGMENT, TUNNEL_FLAG_KEY } from '../gen/key.ts';
 import type { XlateContext } from './context.ts';
 import { hasTunnel, isIp } from './protocols.ts';
@@ -47,7 +47,7 @@ export function finishWildcards(wildcards: FlowMask, key: FlowKey): void {
  * is what follows the tags; and a tag whose masked bits are zero must show why it is kept (one bit of it) or that it is
  * empty, since an empty tag is taken off on output. The claims are written over.
  */
-export function installedMask(wildcards: FlowMask, claims: FlowMask, key: FlowKey): FlowMask {
+export function installedMask(wildcards: PipelineKey, claims: PipelineKey, key: FlowKey): PipelineKey {
   const mask = claims;
   const [to, from] = [mask.words, wildcards.words];
   for (let i = 0; i < to.length; i++) to[i]! |= from[i]!;

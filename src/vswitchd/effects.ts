@@ -50,5 +50,11 @@ export function applyEffects(state: SwitchState, traffic: TrafficCounts, { now, 
         count.txBytes += bytes;
       }
     },
+    creditRule: () => undefined,
+    creditTable: () => undefined,
+    creditGroup: () => undefined,
+    learnFlow: () => true,
+    reduceTimeouts: () => undefined,
+    packetIn: () => undefined,
   };
 }

@@ -1,6 +1,6 @@
 /** Trace: what would happen to a packet, told step by step. */
 import { extractKey } from '../flow/extract.ts';
-import { type FlowKey, KEY, maskedMatch } from '../flow/key.ts';
+import { type FlowKey, KEY, maskedMatch, PipelineKey } from '../flow/key.ts';
 import { formatActions } from '../flow/odp/format.ts';
 import { printKey } from '../flow/print.ts';
 import { formatMegaflow, formatOfPort, parseFlowKeyText } from '../flow/text.ts';
@@ -66,7 +66,7 @@ export function traceSwitch(
   const trace: TraceNode[] = [];
   const frame = 'frame' in target ? target.frame : null;
   const out = translate({ picture, key, ingress: { bridge: bridgeName, ofport }, frame, now, effects, trace });
-  const initialFlow = key.clone().set(KEY.in_port, ofport);
+  const initialFlow = PipelineKey.of(key).set(KEY.in_port, ofport);
   const { finalFlow, drop } = out;
   const texts = {
     flow: printKey(initialFlow),

@@ -4,6 +4,7 @@ import { concatBytes, toHex } from '../../src/lib/bytes.ts';
 import type { Micros } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import { Bridge, SwitchState } from '../../src/ofproto/index.ts';
+import { noEffects } from '../../src/translate/effects.ts';
 import type { Effects, TunnelConfig, VlanConfig, VlanMode } from '../../src/translate/types.ts';
 import { traceSwitch } from '../../src/vswitchd/trace.ts';
 import type { TraceReport } from '../../src/vswitchd/types.ts';
@@ -102,11 +103,9 @@ export class Twins {
   #learning(): Effects {
     const { state, now } = this;
     return {
+      ...noEffects,
       learnMac: (bridge, entry) => state.bridges.get(bridge)!.macs.learn(entry, now),
       learnNeighbor: (bridge, address, hwaddr) => state.neighbors.learn(bridge, address, hwaddr, now),
-      refreshNeighbor: () => undefined,
-      requestNeighbor: () => undefined,
-      creditPort: () => undefined,
     };
   }
 

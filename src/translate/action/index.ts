@@ -1,24 +1,19 @@
 /** OpenFlow actions → what they do to a translation: one file an action. */
+import { formatActions } from '../../openflow/action/index.ts';
+import type { ActionOf, OfAction, OfActionType } from '../../openflow/action/types.ts';
 import type { XlateContext } from '../context.ts';
-import type { XlateAction } from '../types.ts';
-import { normal } from './normal.ts';
+import { output } from './output.ts';
 
-/** The word that ovs-ofctl prints, and the translation. */
-interface ActionRow {
-  readonly format: (action: XlateAction) => string;
-  readonly translate: (ctx: XlateContext, action: XlateAction) => void;
-}
+type Translation<T extends OfActionType> = (ctx: XlateContext, action: ActionOf<T>) => void;
 
-const rows: Readonly<Record<XlateAction['type'], ActionRow>> = {
-  normal: { format: () => 'NORMAL', translate: normal },
-};
+const translations: { readonly [T in OfActionType]?: Translation<T> } = { output };
 
 /** Does a rule's actions, one after the other. */
-export function translateActions(ctx: XlateContext, actions: readonly XlateAction[]): void {
+export function translateActions(ctx: XlateContext, actions: readonly OfAction[]): void {
   for (const action of actions) {
     if (ctx.error !== 'none') return;
-    const row = rows[action.type];
-    if (ctx.isTracing) ctx.report('action', row.format(action));
-    row.translate(ctx, action);
+    if (ctx.isTracing) ctx.report('action', formatActions([action]));
+    const translate = translations[action.type] as Translation<OfActionType> | undefined;
+    translate?.(ctx, action);
   }
 }
