@@ -7,9 +7,7 @@
  * Invariants. A state is never changed. An id stays valid while somebody holds it, and is not given to another state before
  * nobody does. Bytes in a state are its own: no key of a translation is in it.
  */
-import type { DpPort } from '../flow/odp/action.ts';
 import type { OfAction } from '../openflow/action/types.ts';
-import type { OfPort } from './types.ts';
 
 export interface FrozenState {
   /** Bridge that the packet goes on in. */
@@ -19,15 +17,15 @@ export interface FrozenState {
   /** Cookie of the rule that froze it, for packet-ins. */
   readonly ruleCookie: bigint;
   /** OpenFlow port in `bridge`. */
-  readonly inPort: OfPort;
+  readonly inPort: number;
   /** The pipeline fields (metadata, registers …) as they lie in a PipelineKey behind the packet's key. */
   readonly pipeline: Uint8Array;
   /** Tunnel metadata of the flow: the key's blocks from `tun` to its end. */
   readonly tunnel: Uint8Array;
   /** Top of the stack last; values in network order. */
   readonly stack: readonly Uint8Array[];
-  /** Patch port by which the packet came into the bridge; null otherwise. */
-  readonly patchPort: DpPort | OfPort | null;
+  /** OpenFlow port of the patch port by which the packet came into the bridge; null otherwise. */
+  readonly patchPort: number | null;
   readonly isConntracked: boolean;
   readonly wasMpls: boolean;
   /** What is left to be done before anything else. */
