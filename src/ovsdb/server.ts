@@ -40,6 +40,18 @@ export interface ServerEvents {
   changed(database: Database): void;
   /** A transaction waits: wakeAt() has changed. */
   waiting(): void;
+  /**
+   * Durable transactions wait for the disk, and all answers with them: sync() is to be called soon, when what other clients have
+   * sent by now has been taken in as well. Left out, each transaction waits for the disk by itself.
+   */
+  unsynced?(): void;
+}
+
+/** An answer that must not leave before the disk has what it speaks of. */
+interface HeldText {
+  readonly session: Session;
+  readonly transport: Transport;
+  readonly text: string;
 }
 
 export class Server implements SessionHost {
@@ -50,6 +62,10 @@ export class Server implements SessionHost {
   readonly #served = new Map<string, Served>();
   readonly #sessions = new Set<Session>();
   readonly #triggers = new Set<Trigger>();
+  /** Storages with durable transactions that are not on the disk yet. */
+  readonly #unsynced = new Set<Storage>();
+  #held: HeldText[] = [];
+  #heldSize = 0;
   #mustRunTriggers = false;
   #isRunning = false;
 
@@ -85,6 +101,7 @@ export class Server implements SessionHost {
   remove(name: string): boolean {
     const served = this.#served.get(name);
     if (!served || name === SERVER_DATABASE) return false;
+    this.sync();
     this.#cancelTriggers(served);
     this.#served.delete(name);
     for (const session of this.#sessions) session.dropMonitors(served.database);
@@ -162,9 +179,49 @@ export class Server implements SessionHost {
       transport.close('too many sessions');
       return null;
     }
-    const session = new Session(this, transport);
+    const session: Session = new Session(this, {
+      send: (text) => {
+        if (this.#unsynced.size > 0) this.#hold({ session, transport, text });
+        else transport.send(text);
+      },
+      close: (reason) => transport.close(reason),
+      // What is held counts for everybody: it leaves within a turn
+      get backlog() {
+        return transport.backlog;
+      },
+    });
     this.#sessions.add(session);
     return session;
+  }
+
+  #hold(held: HeldText): void {
+    this.#held.push(held);
+    this.#heldSize += held.text.length;
+    if (this.#heldSize > ovsdbLimits.HELD_MAX) this.sync();
+  }
+
+  /** Brings durable transactions to the disk, all with one call, and lets their answers go. */
+  sync(): void {
+    const storages = [...this.#unsynced];
+    const held = this.#held;
+    this.#unsynced.clear();
+    this.#held = [];
+    this.#heldSize = 0;
+    let error: unknown = null;
+    for (const storage of storages) {
+      try {
+        storage.sync();
+      } catch (failure) {
+        error = failure;
+        this.#events.log('ERR', `${storage.fileName}: ${failure}`);
+      }
+    }
+    for (const { session, transport, text } of held) {
+      if (session.isClosed) continue;
+      // Nobody knows what the disk has: an answer would say more than that
+      if (error) session.close('the database file cannot be written');
+      else transport.send(text);
+    }
   }
 
   closed(session: Session): void {
@@ -229,7 +286,7 @@ export class Server implements SessionHost {
   #commit(served: Served, transaction: Transaction, isDurable: boolean): OvsdbError | null {
     try {
       transaction.precommit();
-      served.storage.write(transaction, isDurable);
+      if (served.storage.write(transaction) && isDurable) this.#awaitDisk(served.storage);
     } catch (error) {
       transaction.abort();
       if (error instanceof OvsdbError) return error;
@@ -246,6 +303,17 @@ export class Server implements SessionHost {
     this.#events.changed(served.database);
     this.#compactIfDue(served);
     return null;
+  }
+
+  /** @throws OvsdbError when the disk is not to be waited for later, and refuses */
+  #awaitDisk(storage: Storage): void {
+    if (!this.#events.unsynced) {
+      storage.sync();
+      return;
+    }
+    const isFirst = this.#unsynced.size === 0;
+    this.#unsynced.add(storage);
+    if (isFirst) this.#events.unsynced();
   }
 
   #compactIfDue({ storage, database }: Served): void {

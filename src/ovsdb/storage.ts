@@ -184,13 +184,17 @@ export class Storage {
     return this.#log?.name ?? null;
   }
 
-  /** Writes a transaction that precommit() has passed. @throws OvsdbError */
-  write(transaction: Transaction, isDurable: boolean): void {
-    if (!this.#log) return;
-    const record = changesToRecord(transaction.changes());
-    if (!record) return;
+  /** Writes a transaction that precommit() has passed. @returns whether there was anything to write @throws OvsdbError */
+  write(transaction: Transaction): boolean {
+    const record = this.#log && changesToRecord(transaction.changes());
+    if (!this.#log || !record) return false;
     this.#log.write(annotate(record, transaction.comment, this.environment.now()));
-    if (isDurable) this.#log.commit();
+    return true;
+  }
+
+  /** Returns when all that was written is on the disk. @throws OvsdbError; nothing can be written from then on */
+  sync(): void {
+    this.#log?.commit();
   }
 
   /** Makes the file as small as it can be. @throws OvsdbError; the file is as it was then */

@@ -10,6 +10,8 @@ export const ovsdbLimits = {
   BACKLOG_HELD_BACK: 256 * 1024,
   /** Bytes that wait to be sent to a session that does not read: beyond them it is disconnected. */
   BACKLOG_MAX: 512 * 1024 * 1024,
+  /** Characters of answers that wait for the disk together. */
+  HELD_MAX: 16 * 1024 * 1024,
   /** Transactions of one session that wait. */
   TRIGGERS_MAX: 10_000,
   /** Bytes of one record of a database file. */

@@ -59,6 +59,7 @@ export class Daemon {
         log: (level, message) => this.#log.log('ovsdb_server', level, message),
         changed: () => this.#changed(),
         waiting: () => this.#schedule(),
+        unsynced: () => void setImmediate(() => this.#server.sync()),
       },
     );
     this.#remotes = new Remotes(this.#server, this.#log);
@@ -194,6 +195,7 @@ export class Daemon {
   }
 
   async #stop(): Promise<void> {
+    this.#server.sync();
     this.#remotes.close();
     await this.#control?.close();
     this.#pidfile?.remove();

@@ -54,12 +54,13 @@ export class Bed {
     this.server = this.open();
   }
 
-  /** Another server on the same file. */
-  open(): Server {
+  /** Another server on the same file. @param unsynced called when durable transactions wait for the disk together */
+  open(unsynced?: () => void): Server {
     const server = new Server(this.environment, {
       log: (level, message) => void this.logged.push(`${level} ${message}`),
       changed: () => undefined,
       waiting: () => undefined,
+      ...(unsynced ? { unsynced } : {}),
     });
     server.add(this.file);
     return server;
