@@ -5,7 +5,7 @@
  * answered STATUS_INVALID and changes nothing; one whose header cannot be believed ends the drain, because what follows
  * cannot be found: the ring is then skipped to its producer. Both count as control_errors.
  *
- * A chunk that EXECUTE or RELEASE names belongs to the worker from then on, whatever the status, unless it is
+ * A frame that EXECUTE brings itself (INLINE) gets a chunk of the worker's. A chunk that EXECUTE or RELEASE names belongs to the worker from then on, whatever the status, unless it is
  * STATUS_INVALID.
  */
 import {
@@ -38,6 +38,7 @@ import {
   EXECUTE_FLAGS,
   EXECUTE_FLOW_ID,
   EXECUTE_HELD,
+  EXECUTE_INLINE,
   EXECUTE_KEY_MAP,
   EXECUTE_LOOKUP,
   EXECUTE_PACKET_TYPE,
@@ -79,7 +80,7 @@ import {
   WORKER_CONTROL_CONSUMER,
   WORKER_CONTROL_PRODUCER,
 } from '../src/gen/layout';
-import { ACTIONS_SIZE_MAX, CONTROL_RING_SIZE } from '../src/gen/limits';
+import { ACTIONS_SIZE_MAX, CONTROL_RING_SIZE, HEADROOM } from '../src/gen/limits';
 import { runActions } from './action/index';
 import { meterSet } from './action/meter';
 import { flowById, flushFlows, putFlow, removeFlow } from './classifier/flows';
@@ -94,6 +95,7 @@ import {
   listRelease,
   listReserve,
   listSet,
+  takeChunk,
 } from './layout/worker';
 import { parsePacket } from './packet/parse';
 import { creditFlow, processList } from './pipeline';
@@ -200,12 +202,19 @@ function execute(w: usize, body: usize, size: u32): u32 {
   if (size < fixed) return STATUS_INVALID;
   const actionsSize = load<u32>(body, EXECUTE_ACTIONS_SIZE);
   if (!hasActions(size, fixed, actionsSize)) return STATUS_INVALID;
-  const chunk = <usize>load<u32>(body, EXECUTE_CHUNK);
-  const data = <usize>load<u32>(body, EXECUTE_DATA);
   const bytes = load<u32>(body, EXECUTE_SIZE);
-  if (!isFrame(w, chunk, data, bytes)) return STATUS_INVALID;
-
   const flags = load<u32>(body, EXECUTE_FLAGS);
+  const isInline = (flags & EXECUTE_INLINE) != 0;
+  if (isInline) {
+    if (<u64>fixed + <u64>actionsSize + <u64>bytes > <u64>size || bytes > chunkSizeOf(w) - HEADROOM)
+      return STATUS_INVALID;
+  } else if (!isFrame(w, load<u32>(body, EXECUTE_CHUNK), load<u32>(body, EXECUTE_DATA), bytes)) return STATUS_INVALID;
+  const chunk = isInline ? takeChunk(w) : <usize>load<u32>(body, EXECUTE_CHUNK);
+  // a frame that there is no chunk for was never here
+  if (chunk == 0) return STATUS_NO_MEMORY;
+  const data = isInline ? chunk + HEADROOM : <usize>load<u32>(body, EXECUTE_DATA);
+  if (isInline) memory.copy(data, body + <usize>(fixed + actionsSize), bytes);
+
   counterAdd(w, (flags & EXECUTE_HELD) != 0 ? COUNTER_UPCALLS_EXECUTED : COUNTER_INJECTED_PACKETS, 1);
   const mark = listMark(w);
   const list = listReserve(w, 1);

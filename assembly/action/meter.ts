@@ -6,6 +6,11 @@
  * the meter at one time. A packet that finds too little in a band's bucket exceeds that band and takes nothing from it; of
  * the bands that it exceeds, the one with the highest rate drops and counts it. A meter that is not there passes
  * everything.
+ *
+ * All workers share one table, so that a meter allows its rate and not as many times that as there are workers. Nobody
+ * waits: who moves METER_USED on owns the time in between and puts its tokens into the buckets, and tokens are put and
+ * taken by compare and exchange. A worker whose clock is behind fills nothing. While a meter is replaced, packets of
+ * that moment may be counted by either configuration.
  */
 import { ACT_METER_METER_ID } from '../../src/gen/actions';
 import { DROP_METER } from '../../src/gen/counters';
@@ -22,7 +27,6 @@ import {
   METER_FLAG_BURST,
   METER_FLAG_KBPS,
   METER_FLAG_PRESENT,
-  METER_FLAG_STARTED,
   METER_FLAGS,
   METER_PACKETS,
   METER_SET_BAND_COUNT,
@@ -56,23 +60,48 @@ function bandCount(meter: usize): u32 {
 
 // @inline
 function count64(at: usize, n: u64): void {
-  store<u64>(at, load<u64>(at) + n);
+  atomic.add<u64>(at, n);
 }
 
-/** Adds what has trickled in since the last time; a meter that is used for the first time gets full buckets. */
+/** Adds what has trickled in since the last time. */
 function fillBuckets(meter: usize, flags: u32, now: f64): void {
-  const isNew = (flags & METER_FLAG_STARTED) == 0;
-  const elapsed = (now - load<f64>(meter, METER_USED)) / MICROSECONDS_PER_MILLISECOND;
-  if (!isNew && elapsed <= 0) return;
-  store<u32>(meter, flags | METER_FLAG_STARTED, METER_FLAGS);
-  store<f64>(meter, now, METER_USED);
+  const used = atomic.load<u64>(meter, METER_USED);
+  const elapsed = (now - reinterpret<f64>(used)) / MICROSECONDS_PER_MILLISECOND;
+  if (elapsed <= 0) return;
+  // another worker was quicker: the time is its
+  if (atomic.cmpxchg<u64>(meter, used, reinterpret<u64>(now), METER_USED) != used) return;
   for (let i: u32 = 0; i < bandCount(meter); i++) {
     const band = bandAt(meter, i);
     const rate = load<u32>(band, METER_BAND_RATE);
-    const burst = flags & METER_FLAG_BURST ? load<u32>(band, METER_BAND_BURST) : rate;
-    const room = <f64>burst * TOKENS_PER_UNIT;
-    const filled = load<f64>(band, METER_BAND_BUCKET) + elapsed * <f64>rate;
-    store<f64>(band, isNew ? room : min<f64>(filled, room), METER_BAND_BUCKET);
+    fillBucket(band, elapsed * <f64>rate, roomOf(band, flags));
+  }
+}
+
+/** Tokens that a band's bucket holds. */
+function roomOf(band: usize, flags: u32): f64 {
+  const burst = flags & METER_FLAG_BURST ? load<u32>(band, METER_BAND_BURST) : load<u32>(band, METER_BAND_RATE);
+  return <f64>burst * TOKENS_PER_UNIT;
+}
+
+function fillBucket(band: usize, tokens: f64, room: f64): void {
+  let seen = atomic.load<u64>(band, METER_BAND_BUCKET);
+  while (true) {
+    const filled = min<f64>(reinterpret<f64>(seen) + tokens, room);
+    const found = atomic.cmpxchg<u64>(band, seen, reinterpret<u64>(filled), METER_BAND_BUCKET);
+    if (found == seen) return;
+    seen = found;
+  }
+}
+
+/** Takes tokens from a bucket that has them; false when it has not. */
+function takeTokens(band: usize, tokens: f64): bool {
+  let seen = atomic.load<u64>(band, METER_BAND_BUCKET);
+  while (true) {
+    const bucket = reinterpret<f64>(seen);
+    if (bucket < tokens) return false;
+    const found = atomic.cmpxchg<u64>(band, seen, reinterpret<u64>(bucket - tokens), METER_BAND_BUCKET);
+    if (found == seen) return true;
+    seen = found;
   }
 }
 
@@ -82,11 +111,7 @@ function charge(meter: usize, tokens: f64): usize {
   let rateMax: u32 = 0;
   for (let i: u32 = 0; i < bandCount(meter); i++) {
     const band = bandAt(meter, i);
-    const bucket = load<f64>(band, METER_BAND_BUCKET);
-    if (bucket >= tokens) {
-      store<f64>(band, bucket - tokens, METER_BAND_BUCKET);
-      continue;
-    }
+    if (takeTokens(band, tokens)) continue;
     const rate = load<u32>(band, METER_BAND_RATE);
     if (exceeded != 0 && rate <= rateMax) continue;
     exceeded = band;
@@ -100,7 +125,7 @@ export function runMeter(w: usize, list: usize, count: u32, at: usize): u32 {
   const id = load<u32>(at, ACT_METER_METER_ID);
   if (id >= METERS_MAX) return count;
   const meter = <usize>load<u32>(w, WORKER_METERS) + <usize>id * METER_SIZEOF;
-  const flags = load<u32>(meter, METER_FLAGS);
+  const flags = atomic.load<u32>(meter, METER_FLAGS);
   if ((flags & METER_FLAG_PRESENT) == 0) return count;
   fillBuckets(meter, flags, load<f64>(w, WORKER_NOW));
   let kept: u32 = 0;
@@ -134,15 +159,18 @@ export function meterSet(w: usize, record: usize, size: u32): u32 {
   if (id >= METERS_MAX || count > METER_BANDS_MAX) return STATUS_INVALID;
   if (size < <u32>METER_SET_SIZEOF + count * <u32>METER_BAND_SIZEOF) return STATUS_INVALID;
   const meter = <usize>load<u32>(w, WORKER_METERS) + <usize>id * METER_SIZEOF;
+  // first, as others may be counting, and the flags come back last
+  atomic.store<u32>(meter, 0, METER_FLAGS);
   memory.fill(meter, 0, METER_SIZEOF);
   if ((flags & METER_FLAG_PRESENT) == 0) return STATUS_OK;
-  store<u32>(meter, flags & ~METER_FLAG_STARTED, METER_FLAGS);
-  store<u32>(meter, count, METER_BAND_COUNT);
   for (let i: u32 = 0; i < count; i++) {
     const from = record + METER_SET_SIZEOF + <usize>i * METER_BAND_SIZEOF;
     const band = bandAt(meter, i);
     store<u32>(band, load<u32>(from, METER_BAND_RATE), METER_BAND_RATE);
     store<u32>(band, load<u32>(from, METER_BAND_BURST), METER_BAND_BURST);
+    store<f64>(band, roomOf(band, flags), METER_BAND_BUCKET);
   }
+  store<u32>(meter, count, METER_BAND_COUNT);
+  atomic.store<u32>(meter, flags, METER_FLAGS);
   return STATUS_OK;
 }

@@ -106,9 +106,8 @@ function finishGre(w: usize, at: usize, gre: usize, size: u32): void {
     const port = portAt(w, load<u32>(at, ACT_TNL_PUSH_TNL_PORT));
     const offset: usize = 4 + (flags & GRE_CSUM_LE ? 4 : 0) + (flags & GRE_KEY_LE ? 4 : 0);
     if (port != 0 && offset + 4 <= <usize>size) {
-      const sequence = load<u32>(port, PORT_TUNNEL_SEQUENCE);
-      store<u32>(port, sequence + 1, PORT_TUNNEL_SEQUENCE);
-      store<u32>(gre + offset, bswap(sequence));
+      // a tunnel is every worker's
+      store<u32>(gre + offset, bswap(atomic.add<u32>(port, 1, PORT_TUNNEL_SEQUENCE)));
     }
   }
   if ((flags & GRE_CSUM_LE) == 0 || size < 8) return;

@@ -14,8 +14,6 @@ import {
 import {
   PACKET_CUT_SIZE,
   PACKET_DATA,
-  PACKET_GSO_SIZE,
-  PACKET_PACKET_TYPE,
   PACKET_SIZE,
   PORT_COMP_CONSUMER,
   PORT_DIRTY,
@@ -26,7 +24,6 @@ import {
   PORT_STATE_PRESENT,
   PORT_STATE_UP,
   PORT_TX_BYTES,
-  PORT_TX_DROPPED,
   PORT_TX_ENTRIES,
   PORT_TX_MASK,
   PORT_TX_PACKETS,
@@ -40,16 +37,11 @@ import {
   WORKER_SWITCH,
 } from '../../src/gen/layout';
 import { PORTS_MAX } from '../../src/gen/limits';
-import { dropPacket, releaseSlot } from './packets';
+import { handOver, publishHandOvers } from './hand-over';
+import { releaseSlot } from './packets';
+import { exceedsMtu, refuse } from './refuse';
 import { drainComp, drainRings, ourIndex, setIndex } from './rings';
 import { counterAdd, listGet } from './worker';
-
-/** Frames leave with these in front of what the MTU counts. */
-const ETH_HEADER_SIZE: u32 = 14;
-const VLAN_TAG_SIZE: u32 = 4;
-/** TPIDs 0x8100 and 0x88a8 as a little-endian load sees them. */
-const TPID_CTAG_LOADED: u32 = 0x0081;
-const TPID_STAG_LOADED: u32 = 0xa888;
 
 /** The Port of a number; 0 when the number is out of range. */
 // @inline
@@ -58,28 +50,22 @@ export function portAt(w: usize, port: u32): usize {
   return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_PORTS) + <usize>port * PORT_SIZEOF;
 }
 
-/** Whether a frame is longer than the port takes; a large segment is cut up later and is never too long. */
-function exceedsMtu(p: usize, size: u32, mtu: u32): bool {
-  if (mtu == 0 || load<u16>(p, PACKET_GSO_SIZE) != 0) return false;
-  if (load<u32>(p, PACKET_PACKET_TYPE) != 0) return true;
-  const tpid = <u32>load<u16>(<usize>load<u32>(p, PACKET_DATA), 12);
-  const tag = tpid == TPID_CTAG_LOADED || tpid == TPID_STAG_LOADED ? VLAN_TAG_SIZE : 0;
-  return size > mtu + ETH_HEADER_SIZE + tag;
+/** Whether the port is up and ours: whoever owns the port is the one producer of its tx ring. */
+// @inline
+function isOpen(w: usize, port: usize): bool {
+  const open = PORT_STATE_PRESENT | PORT_STATE_UP;
+  return (load<u32>(port, PORT_STATE) & open) == open && load<u32>(port, PORT_WORKER) == load<u32>(w, WORKER_INDEX);
 }
 
-/** Counts a frame that the port, 0 for none, did not take. */
-function refuse(w: usize, p: usize, port: usize, reason: u32): void {
-  if (port != 0) store<u64>(port, load<u64>(port, PORT_TX_DROPPED) + 1, PORT_TX_DROPPED);
-  dropPacket(w, p, reason);
-}
-
-/** Why a port does not send; 0 when it does. */
-function closedReason(w: usize, port: usize): u32 {
-  const state = load<u32>(port, PORT_STATE);
-  if ((state & PORT_STATE_PRESENT) == 0) return DROP_OUTPUT_NO_PORT;
-  if ((state & PORT_STATE_UP) == 0) return DROP_OUTPUT_DOWN;
-  // another worker's rings have another producer
-  return load<u32>(port, PORT_WORKER) != load<u32>(w, WORKER_INDEX) ? DROP_OUTPUT_NO_PORT : 0;
+/** Frames for a port that is another worker's go there; for one that is not there (0) or down, nowhere. Consumes all. */
+function divert(w: usize, list: usize, count: u32, number: u32, port: usize): void {
+  const state = port == 0 ? 0 : load<u32>(port, PORT_STATE);
+  if (state == <u32>(PORT_STATE_PRESENT | PORT_STATE_UP)) {
+    handOver(w, list, count, number, port);
+    return;
+  }
+  const reason = (state & PORT_STATE_PRESENT) == 0 ? DROP_OUTPUT_NO_PORT : DROP_OUTPUT_DOWN;
+  for (let i: u32 = 0; i < count; i++) refuse(w, listGet(list, i), port, reason);
 }
 
 /** Entries of the tx ring that are free; asks the comp ring for more when there are fewer than `wanted`. */
@@ -98,9 +84,8 @@ function roomFor(w: usize, port: usize, reserved: u32, wanted: u32): u32 {
  */
 export function transmit(w: usize, list: usize, count: u32, number: u32): void {
   const port = portAt(w, number);
-  const closed = port == 0 ? DROP_OUTPUT_NO_PORT : closedReason(w, port);
-  if (closed != 0) {
-    for (let i: u32 = 0; i < count; i++) refuse(w, listGet(list, i), port, closed);
+  if (port == 0 || !isOpen(w, port)) {
+    divert(w, list, count, number, port);
     return;
   }
   const mtu = load<u32>(port, PORT_MTU);
@@ -152,6 +137,7 @@ export function publishPorts(w: usize): void {
     next = load<u32>(port, PORT_DIRTY_NEXT);
   }
   if (sent != 0) counterAdd(w, COUNTER_TX_PACKETS, sent);
+  publishHandOvers(w);
 }
 
 /** Returns how many frames were handed over. */

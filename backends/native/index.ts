@@ -77,6 +77,34 @@ export interface NativeXdpPort extends NativePort {
   readonly mode: 'native' | 'generic' | null;
 }
 
+/** Wakes the event loop when one of its descriptors can be read. Keeps the loop alive while it is armed. */
+export interface NativeWaker {
+  add(fd: number): void;
+  /** Nothing happens for one that is not there, or closed. */
+  remove(fd: number): void;
+  /** One call of the callback, as soon as there is something to read. */
+  arm(): void;
+  disarm(): void;
+  /** Must be called before the thread ends. */
+  close(): void;
+}
+
+/** Hears of interfaces of the calling thread's namespace that come, go or change. */
+export interface NativeLinkMonitor {
+  /** To wait on; -1 when closed. */
+  readonly fd: number;
+  /** True when something has changed since the last call. */
+  drain(): boolean;
+  close(): void;
+}
+
+/** Wakes a thread out of waitReadable: eight bytes written to the descriptor, by whomever, ring it. */
+export interface NativeEventBell {
+  readonly fd: number;
+  /** Silences it until it is rung anew. */
+  drain(): void;
+}
+
 export interface NativeAddon {
   readonly PacketPort: { open(name: string): NativePacketPort };
   readonly TapPort: { open(name: string, options: NativeTapOptions): NativeTapPort };
@@ -87,6 +115,13 @@ export interface NativeAddon {
   setLink(name: string, settings: LinkSettings): void;
   /** Blocks until a descriptor can be read or the time is over; returns how many can. Negative ones are left out. */
   waitReadable(fds: Int32Array, timeoutMs: number): number;
+  readonly EventBell: { open(): NativeEventBell };
+  readonly Waker: new (callback: () => void) => NativeWaker;
+  readonly LinkMonitor: { open(): NativeLinkMonitor };
+  /** Adds an address (4 or 16 bytes) to an interface, or takes it away. @throws when the kernel refuses */
+  setAddress(name: string, address: Uint8Array, prefixLength: number, isPresent: boolean): void;
+  /** Lets the calling thread run on these processors only. @throws when there are none of these numbers */
+  setAffinity(processors: readonly number[]): void;
   /** The frames that a device makes of one with a virtio header. @throws when the header contradicts the frame */
   cutFrame(frame: Uint8Array, header: Uint8Array, room: number): Uint8Array[];
   /** What a device hands to the kernel for frames on their way out: segments of one stream together. */

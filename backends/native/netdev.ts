@@ -1,8 +1,8 @@
 /**
  * A Netdev around a port of the addon: the part that AF_PACKET, TAP and AF_XDP have in common.
  *
- * Invariants. The state of the link is read again every 100 ms of the time that poll() is given; in between it is
- * remembered. A device whose interface is gone stays open, is down, and has no descriptor to wait on.
+ * Invariants. The state of the link is read again every 100 ms of the time that poll() is given, and by the
+ * first poll() after linkChanged(); in between it is remembered. A device whose interface is gone stays open, is down, and has no descriptor to wait on.
  *
  * Not supported: an interface that goes and comes back under its name is another one, and must be opened anew.
  */
@@ -70,6 +70,11 @@ export abstract class NativeNetdev<Port extends NativePort> implements Netdev {
   poll(now: Micros): number {
     if (now - this.#linkReadAt >= LINK_PERIOD) this.#readLink(now);
     return this.#isClosed ? 0 : this.port.poll();
+  }
+
+  /** The interface may have changed: the next poll() looks. */
+  linkChanged(): void {
+    this.#linkReadAt = Number.NEGATIVE_INFINITY;
   }
 
   #readLink(now: Micros): void {

@@ -1,9 +1,15 @@
 /**
  * The host of the Wasm datapath: what Open vSwitch calls a dpif.
  *
- * What. A Datapath owns one linear memory (memory.ts says where things lie), the module's instance over it, and ports,
- * each a Netdev with four rings in that memory. Frames go through `process` and `poll`; flows, meters and held frames
- * through the control calls, each of which writes one record to the control ring and has it carried out at once.
+ * What. A Datapath owns one linear memory (memory.ts says where things lie), workers over it, each an instance of the
+ * module with tables of its own, and ports, each a Netdev with four rings in that memory that one worker works. Frames go
+ * through `process` and `poll`; flows, meters and held frames through the control calls, each of which writes one record
+ * to a worker's control ring and has it carried out.
+ *
+ * Workers run when they are called, one after the other, in the order of their ports: always the same way. Or, with
+ * `threads`, each runs in a thread of its own: then `poll` only works the devices that are on this side, records are
+ * carried out by the threads, and `whenNeeded` tells when one of them wants something. A frame whose output port is
+ * another worker's is handed over to it. A megaflow belongs to one worker: that of the frames which need it.
  *
  * Terms. *Megaflow*: a match with actions, known by id and generation. *Upcall*: a frame that the worker holds for the
  * control side; it is answered exactly once, by execute or release, and its frame and key stay where they are until
@@ -13,15 +19,15 @@
  * audit() walks the memory and proves both, any time between two calls. Ports and flows come and go without loss.
  * Wrong use (an upcall answered twice) throws; what can happen in service is a Result.
  *
- * Not supported: more than one worker: the memory plan has room for them, this host runs the first. Ports in the memory
- * of another datapath. Growing the memory: sizes are set at the start, and what does not fit is refused and counted.
+ * Not supported: ports in the memory of another datapath. Growing the memory: sizes are set at the start, and what does
+ * not fit is refused and counted. A port whose frames several workers share: give each queue a port.
  */
 
-import type { Match } from '../flow/key.ts';
+import { type FlowKey, KEY, type Match } from '../flow/key.ts';
 import type { DpAction, DpPort } from '../flow/odp/action.ts';
 import * as L from '../gen/layout.ts';
 import { BURST_MAX, UPCALL_SLOTS } from '../gen/limits.ts';
-import { type DropReasonName, workerCounters } from '../gen/tables.ts';
+import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
 import type { Netdev } from '../netdev/netdev.ts';
@@ -34,19 +40,36 @@ import { frameSizeMax, type MemoryPlan, type MemorySizes, planMemory } from './m
 import { type MeterStats, MeterTable } from './meters.ts';
 import { type PortOptions, PortTable } from './port-table.ts';
 import { type PortStats, readPortStats, type TunnelPortOptions, writePortState } from './ports.ts';
-import { type CounterRow, counterRows, dropRows, dropsByName, frameBalance } from './stats.ts';
-import type { DpFlow, DpFlowStats, ExecuteError, InjectedFrame, MeterConfig, PutError, Upcall } from './types.ts';
+import { RemoteNetdev } from './remote-netdev.ts';
+import { type CounterRow, counterRows, countersByName, dropRows, dropsByName } from './stats.ts';
+import { ThreadTeam, type WorkerLoss, type WorkerUnit } from './team.ts';
+import type { ThreadStarter } from './threads.ts';
+import {
+  type DpFlow,
+  type DpFlowStats,
+  type ExecuteError,
+  type InjectedFrame,
+  type MeterConfig,
+  type PutError,
+  type Upcall,
+  workerOfFlow,
+  workerOfUpcall,
+} from './types.ts';
 import { UpcallQueue } from './upcalls.ts';
 import { Views } from './views.ts';
 import { WorkerHost, writeSwitch } from './worker.ts';
 
-export interface DatapathOptions extends Partial<Omit<MemorySizes, 'workerCount'>>, ModuleChoice {
+export interface DatapathOptions extends Partial<MemorySizes>, ModuleChoice {
   /** The compiled datapath; the one that `build` and `isShared` name is loaded when left out. */
   readonly module?: WebAssembly.Module;
   /** Seed of the sample action's generator; 1 when left out. */
   readonly seed?: number;
   /** Every lookup goes to the classifier: for measurements. */
   readonly isCacheOff?: boolean;
+  /** Gives each worker a thread of its own; the memory is shared then. */
+  readonly threads?: ThreadStarter;
+  /** Hears that a worker died, and why, when it is back at work with empty tables; `isBack` is false when it was given up. */
+  readonly onWorkerLost?: (loss: WorkerLoss) => void;
 }
 
 export interface ExecuteOptions {
@@ -64,12 +87,13 @@ export class Datapath {
   readonly plan: MemoryPlan;
   readonly memory: WebAssembly.Memory;
   readonly #views: Views;
-  readonly #worker: WorkerHost;
-  readonly #flows: FlowTable;
+  readonly #units: readonly WorkerUnit[];
+  readonly #hosts: readonly WorkerHost[];
   readonly #meters: MeterTable;
-  readonly #upcalls: UpcallQueue;
-  readonly #executor: Executor;
   readonly #ports: PortTable;
+  readonly #threads: ThreadTeam | null;
+  /** Which worker's upcalls are taken first the next time. */
+  #turn = 0;
   /** While above 0, devices are not told of frames to send: flush() does it for all at the end. */
   #corked = 0;
 
@@ -77,12 +101,15 @@ export class Datapath {
   static create(options: DatapathOptions = {}): Result<Datapath> {
     const plan = planMemory(pickSizes(options));
     if (!plan.ok) return plan;
-    const module = options.module ? ok(options.module) : loadModule(options);
+    const isShared = (options.isShared ?? false) || options.threads !== undefined;
+    const module = options.module ? ok(options.module) : loadModule({ ...options, isShared });
     if (!module.ok) return module;
     const { pages } = plan.value;
     try {
-      const descriptor = { initial: pages, maximum: pages, ...(options.isShared ? { shared: true } : {}) };
-      return ok(new Datapath(module.value, new WebAssembly.Memory(descriptor), plan.value, options));
+      const descriptor = { initial: pages, maximum: pages, ...(isShared ? { shared: true } : {}) };
+      const datapath = new Datapath(module.value, new WebAssembly.Memory(descriptor), plan.value, options);
+      const started = datapath.#threads?.awaitStart() ?? ok(undefined);
+      return started.ok ? ok(datapath) : started;
     } catch (error) {
       return fail(`no datapath of ${pages} pages: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -99,15 +126,25 @@ export class Datapath {
     const views = new Views(memory);
     this.#views = views;
     writeSwitch(views, plan);
-    this.#worker = new WorkerHost(module, views, plan, plan.workers[0]!, {
-      seed: options.seed ?? 1,
-      isCacheOff: options.isCacheOff ?? false,
+    const workerOptions = { seed: options.seed ?? 1, isCacheOff: options.isCacheOff ?? false };
+    const hosts = plan.workers.map((worker) => new WorkerHost(module, views, plan, worker, workerOptions));
+    this.#hosts = hosts;
+    this.#units = hosts.map((host) => {
+      const upcalls = new UpcallQueue(views, host);
+      const executor = new Executor(views, host, upcalls, frameSizeMax(plan));
+      return { host, upcalls, executor, flows: new FlowTable(views, host) };
     });
-    this.#flows = new FlowTable(views, this.#worker);
-    this.#meters = new MeterTable(views, this.#worker);
-    this.#upcalls = new UpcallQueue(views, this.#worker);
-    this.#executor = new Executor(views, this.#worker, this.#upcalls, frameSizeMax(plan));
-    this.#ports = new PortTable(views, plan, this.#worker);
+    const { threads } = options;
+    const parts = { views, plan, module, units: this.#units, options: workerOptions };
+    const onLoss = options.onWorkerLost ?? null;
+    this.#threads = threads ? new ThreadTeam(parts, threads, onLoss, () => this.#ports) : null;
+    const owners = hosts.map((host, index) => ({ host, link: this.#threads?.links[index] ?? null }));
+    this.#meters = new MeterTable(views, hosts);
+    this.#ports = new PortTable(views, plan, owners);
+  }
+
+  get workerCount(): number {
+    return this.#units.length;
   }
 
   // ---- ports ----
@@ -116,8 +153,20 @@ export class Datapath {
   addPort(number: DpPort, netdev: Netdev, options: PortOptions = {}): Result<void> {
     const added = this.#ports.add(number, netdev, options);
     // an empty burst fills the fill ring, so that frames can arrive before the first poll
-    if (added.ok) this.process(number, 0, this.#worker.now);
+    if (added.ok && !this.#threads) this.process(number, 0, this.#hosts[0]!.now);
     return added;
+  }
+
+  /**
+   * Has a worker's thread open a device, from a description that means something to the threads' opener: plain data. What
+   * comes back is for addPort, and stays with that worker. Fails without threads.
+   * @param worker index; the one with the fewest ports when left out
+   */
+  openDevice(device: unknown, worker?: number): Result<Netdev> {
+    if (!this.#threads) return fail('the workers have no threads to open devices in');
+    const index = this.#ports.workerFor(worker === undefined ? {} : { worker });
+    if (!index.ok) return index;
+    return RemoteNetdev.open(this.#threads.links[index.value]!, this.#views, index.value, device);
   }
 
   /** A port without a device: what tnl_pop goes on as, and tnl_push counts for. */
@@ -140,6 +189,11 @@ export class Datapath {
     return this.#ports.entries.map((entry) => entry.number);
   }
 
+  /** Index of the worker that a port belongs to; null without a device. */
+  portWorker(number: DpPort): number | null {
+    return this.#ports.get(number)?.worker ?? null;
+  }
+
   netdev(number: DpPort): Netdev | null {
     return this.#ports.get(number)?.netdev ?? null;
   }
@@ -153,15 +207,16 @@ export class Datapath {
 
   /**
    * Moves at most `budget` frames of one port through the datapath, and tells the devices of frames to send.
-   * Returns how many there were.
+   * Returns how many there were; 0 when the port's worker has a thread, which does it.
    */
   process(number: DpPort, budget: number, now: Micros): number {
     const entry = this.#ports.get(number);
-    if (!entry) return 0;
+    if (!entry || this.#threads) return 0;
     if (entry.isUp !== entry.netdev.isUp || entry.mtu !== entry.netdev.mtu)
       writePortState(this.#views, this.plan, entry);
-    this.#worker.now = now;
-    const count = this.#worker.wasm.process(this.#worker.w, number, budget, now);
+    const host = this.#hosts[entry.worker]!;
+    host.now = now;
+    const count = host.wasm.process(host.w, number, budget, now);
     this.#flushDirty();
     return count;
   }
@@ -172,6 +227,7 @@ export class Datapath {
    * @param onUpcalls called between bursts when half of the upcall ring waits to be taken
    */
   poll(now: Micros, budget = 4 * BURST_MAX, onUpcalls: (() => void) | null = null): number {
+    if (this.#threads) return this.#workDevices(now);
     let total = 0;
     // an index, as a port may come or go in a device's callback
     for (let i = 0; i < this.#ports.entries.length; i++) {
@@ -181,40 +237,94 @@ export class Datapath {
       while (left > 0) {
         const burst = Math.min(left, BURST_MAX);
         const count = this.process(entry.number, burst, now);
-        if (onUpcalls && this.#upcalls.waiting >= UPCALL_SLOTS / 2) onUpcalls();
+        if (onUpcalls && this.#units[entry.worker]!.upcalls.waiting >= UPCALL_SLOTS / 2) onUpcalls();
         total += count;
         left -= count;
         if (count < burst) break;
       }
     }
+    return this.#hosts.length === 1 ? total : total + this.#takeOver(now);
+  }
+
+  /** Each worker takes what the others handed to it, all of it. */
+  #takeOver(now: Micros): number {
+    let total = 0;
+    for (const host of this.#hosts) {
+      host.now = now;
+      for (let count = 1; count > 0; total += count) {
+        count = host.wasm.takeFromWorkers(host.w, now);
+        if (count > 0) this.#flushDirty();
+      }
+    }
+    return total;
+  }
+
+  /** With threads: the devices of this side bring and send what there is. Returns frames moved. */
+  #workDevices(now: Micros): number {
+    this.#threads?.silence();
+    let total = 0;
+    for (let i = 0; i < this.#ports.entries.length; i++) {
+      const entry = this.#ports.entries[i]!;
+      const { netdev, places, worker } = entry;
+      if (netdev instanceof RemoteNetdev) continue;
+      if (entry.isUp !== netdev.isUp || entry.mtu !== netdev.mtu) writePortState(this.#views, this.plan, entry);
+      total += netdev.poll(now);
+      const index = (address: number): number => Atomics.load(this.#views.u32, address >>> 2);
+      if (index(places.rx.producer) !== index(places.rx.consumer)) this.#threads!.links[worker]!.ring();
+      if (index(places.tx.producer) !== index(places.tx.consumer)) total += netdev.flush(now);
+    }
     return total;
   }
 
   #flushDirty(): void {
-    if (this.#corked > 0) return;
-    const { wasm, w, now } = this.#worker;
-    for (let next = wasm.popDirty(w); next !== 0; next = wasm.popDirty(w)) this.#ports.get(next - 1)?.netdev.flush(now);
+    if (this.#corked > 0 || this.#threads) return;
+    for (const { wasm, w, now } of this.#hosts)
+      for (let next = wasm.popDirty(w); next !== 0; next = wasm.popDirty(w))
+        this.#ports.get(next - 1)?.netdev.flush(now);
+  }
+
+  /**
+   * With threads: resolves when a worker has upcalls or frames for a device of this side, or after a while. Call poll and
+   * takeUpcalls then.
+   */
+  async whenNeeded(timeoutMs: number): Promise<void> {
+    await this.#threads?.whenNeeded(timeoutMs, () => this.upcallsWaiting > 0);
+  }
+
+  /**
+   * With threads, in place of whenNeeded: an event counter (eventfd, non-blocking) that threads add to when they want
+   * something; poll empties it. For a control side that waits for descriptors.
+   */
+  ringDescriptor(fd: number): void {
+    this.#threads?.listen(fd);
   }
 
   // ---- upcalls ----
 
   /** Upcalls that wait to be taken. */
   get upcallsWaiting(): number {
-    return this.#upcalls.waiting;
+    let count = 0;
+    for (const { upcalls } of this.#units) count += upcalls.waiting;
+    return count;
   }
 
   /**
-   * Shows waiting upcalls, oldest first, at most `max`. The visitor answers each, then or later. Frames that answers
+   * Shows waiting upcalls, each worker's oldest first, at most `max`. The visitor answers each, then or later. Frames that answers
    * send leave together after the last visit. Returns how many there were.
    */
   takeUpcalls(visit: (upcall: Upcall) => void, max = 0x7fffffff): number {
     let count = 0;
     this.#corked++;
     try {
-      for (; count < max; count++) {
-        const upcall = this.#upcalls.take();
-        if (!upcall) break;
-        visit(upcall);
+      // nobody's are always the last
+      const first = this.#turn++;
+      for (let i = 0; i < this.#units.length; i++) {
+        const { upcalls } = this.#units[(first + i) % this.#units.length]!;
+        for (; count < max; count++) {
+          const upcall = upcalls.take();
+          if (!upcall) break;
+          visit(upcall);
+        }
       }
     } finally {
       this.#corked--;
@@ -232,9 +342,16 @@ export class Datapath {
     const flowId = options.flowId ?? L.NONE_U32;
     const encoded = actions === 'lookup' ? actions : encode(actions);
     const done =
-      'slot' in what ? this.#executor.upcall(what, encoded, flowId) : this.#executor.inject(what, encoded, flowId);
+      'slot' in what
+        ? this.#units[workerOfUpcall(what)]!.executor.upcall(what, encoded, flowId)
+        : this.#units[this.#workerOfKey(what.key)]!.executor.inject(what, encoded, flowId);
     this.#flushDirty();
     return done;
+  }
+
+  /** The worker that a frame of the control side's own would have come in by. */
+  #workerOfKey(key: FlowKey): number {
+    return this.#hosts.length === 1 ? 0 : (this.#ports.get(key.get(KEY.in_port))?.worker ?? 0);
   }
 
   /**
@@ -242,58 +359,67 @@ export class Datapath {
    * @throws when the upcall is answered already
    */
   release(upcall: Upcall, reason: DropReasonName | 'consumed'): void {
-    this.#executor.release(upcall, reason);
+    this.#units[workerOfUpcall(upcall)]!.executor.release(upcall, reason);
   }
 
   // ---- flows ----
 
   /** Installs a megaflow and returns its id. The match's key must have no bit outside its mask. */
   putFlow(match: Match, actions: readonly DpAction[] | Uint8Array, options: PutOptions = {}): Result<number, PutError> {
-    return this.#flows.put(match, encode(actions), options);
+    const unit = this.#units[options.worker ?? 0];
+    return unit ? unit.flows.put(match, encode(actions), options) : fail('invalid');
   }
 
   /** Removes a megaflow and returns its final statistics. */
   deleteFlow(id: number, generation: number): Result<DpFlowStats, 'not_found'> {
-    return this.#flows.delete(id, generation);
+    return this.#unitOf(id)?.flows.delete(id, generation) ?? fail('not_found');
+  }
+
+  #unitOf(flowId: number): WorkerUnit | undefined {
+    return this.#units[workerOfFlow(flowId)];
   }
 
   /** Removes all megaflows. */
   flush(): void {
-    this.#flows.flush();
+    for (const { flows } of this.#units) flows.flush();
   }
 
   get flowCount(): number {
-    return this.#flows.count;
+    let count = 0;
+    for (const { flows } of this.#units) count += flows.count;
+    return count;
   }
 
   /** Ids of the megaflows, lowest first; flows may come and go between two steps. */
-  flowIds(): IterableIterator<number> {
-    return this.#flows.ids();
+  *flowIds(): Generator<number> {
+    for (const { flows } of this.#units) yield* flows.ids();
   }
 
   flow(id: number): DpFlow | null {
-    return this.#flows.read(id);
+    return this.#unitOf(id)?.flows.read(id) ?? null;
   }
 
   flowGeneration(id: number): number | null {
-    return this.#flows.generation(id);
+    return this.#unitOf(id)?.flows.generation(id) ?? null;
   }
 
   flowStats(id: number): DpFlowStats | null {
-    return this.#flows.stats(id);
+    return this.#unitOf(id)?.flows.stats(id) ?? null;
   }
 
   /** All megaflows, lowest id first; flows may come and go between two steps. */
   *flows(): Generator<DpFlow> {
-    for (const id of this.#flows.ids()) {
-      const flow = this.#flows.read(id);
+    for (const id of this.flowIds()) {
+      const flow = this.flow(id);
       if (flow) yield flow;
     }
   }
 
   /** Forgets the exact-match cache; flows stay. For measurements from cold. */
   flushCache(): void {
-    this.#worker.wasm.cacheFlush(this.#worker.w);
+    this.#atRest(() => {
+      for (const { wasm, w } of this.#hosts) wasm.cacheFlush(w);
+    });
   }
 
   // ---- meters ----
@@ -313,31 +439,34 @@ export class Datapath {
 
   // ---- what happened ----
 
-  /** Counters by name. */
-  counters(): Record<string, number> {
-    return Object.fromEntries(
-      workerCounters.map(({ name }, i) => [name, this.#worker.counter(L.WORKER_COUNTERS, i * 8)]),
-    );
+  /** The hosts of one worker, or of all. */
+  #hostsOf(worker: number | undefined): readonly WorkerHost[] {
+    return worker === undefined ? this.#hosts : this.#hosts.slice(worker, worker + 1);
+  }
+
+  /** Counters by name: of one worker, or of all together. */
+  counters(worker?: number): Record<string, number> {
+    return countersByName(this.#hostsOf(worker));
   }
 
   /** Counters with what they mean. */
-  counterRows(): CounterRow[] {
-    return counterRows(this.#worker);
+  counterRows(worker?: number): CounterRow[] {
+    return counterRows(this.#hostsOf(worker));
   }
 
   /** Dropped frames by reason. */
-  drops(): Record<DropReasonName, number> {
-    return dropsByName(this.#worker);
+  drops(worker?: number): Record<DropReasonName, number> {
+    return dropsByName(this.#hostsOf(worker));
   }
 
   /** Dropped frames by reason, with what the reason means. */
-  dropRows(): CounterRow[] {
-    return dropRows(this.#worker);
+  dropRows(worker?: number): CounterRow[] {
+    return dropRows(this.#hostsOf(worker));
   }
 
-  /** Bytes of the arena in use: subtables, megaflows and their actions. */
+  /** Bytes of the arenas in use: subtables, megaflows and their actions. */
   get arenaUsed(): number {
-    return this.#views.getF64(this.#worker.w + L.WORKER_ARENA_USED);
+    return this.#hosts.reduce((sum, { w }) => sum + this.#views.getF64(w + L.WORKER_ARENA_USED), 0);
   }
 
   /** Bytes of ring space not in use. */
@@ -345,27 +474,44 @@ export class Datapath {
     return this.#ports.ringSpaceFree;
   }
 
-  /** Walks the memory: tells where every chunk is, and whether every frame is accounted for. */
+  /** Walks the memory: tells where every chunk is, and whether every frame is accounted for. Threads pause meanwhile. */
   audit(): Audit {
-    return auditDatapath({
-      views: this.#views,
-      plan: this.plan,
-      worker: this.#worker,
-      upcalls: this.#upcalls,
-      ports: this.#ports.entries,
-      frames: frameBalance(this.#worker),
-    });
+    const workers = this.#units;
+    return this.#atRest(() =>
+      auditDatapath({ views: this.#views, plan: this.plan, workers, ports: this.#ports.entries }),
+    );
+  }
+
+  /** With threads: lets them stand still until resume(). @throws when one does not */
+  pause(): void {
+    this.#threads?.pause();
+  }
+
+  resume(): void {
+    this.#threads?.resume();
+  }
+
+  /** Does something that every worker must stand still for. */
+  #atRest<T>(work: () => T): T {
+    return this.#threads ? this.#threads.atRest(work) : work();
+  }
+
+  /** With threads: ends one in the middle of whatever it does, or has it fail: for tests of what comes then. */
+  failWorker(index: number, how: 'kill' | 'throw' | 'trap'): void {
+    this.#threads?.fail(index, how);
   }
 
   /** Gives held frames up, then removes every port. Upcalls that were taken and not answered must be answered before. */
   close(): void {
-    for (let upcall = this.#upcalls.take(); upcall; upcall = this.#upcalls.take())
-      this.release(upcall, 'held_shutdown');
+    for (const { upcalls } of this.#units)
+      for (let upcall = upcalls.take(); upcall; upcall = upcalls.take()) this.release(upcall, 'held_shutdown');
     for (const number of this.#ports.numbers()) this.removePort(number);
+    this.#threads?.stop();
   }
 }
 
 const sizeNames = [
+  'workerCount',
   'framesCount',
   'chunkSize',
   'flowMax',

@@ -2,16 +2,21 @@
 
 import { type FlowKey, keyMapOf } from '../flow/key.ts';
 import * as L from '../gen/layout.ts';
-import { ACTIONS_SIZE_MAX, HEADROOM } from '../gen/limits.ts';
+import { ACTIONS_SIZE_MAX } from '../gen/limits.ts';
 import { DROP, type DropReasonName, KEY } from '../gen/tables.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
+import { FLOW_ID_BITS } from './memory.ts';
 import type { ExecuteError, InjectedFrame, Upcall } from './types.ts';
 import type { UpcallQueue } from './upcalls.ts';
 import type { Views } from './views.ts';
-import type { WorkerHost } from './worker.ts';
+import { STATUS_LOST, type WorkerHost } from './worker.ts';
 
 /** Behind these actions, or none at all: the frame is looked up as if it had come in by its in_port. */
 export type ExecuteActions = Uint8Array | 'lookup';
+
+/** Whether the worker would take them: it cannot be asked when it runs in a thread of its own. */
+const areActions = (actions: ExecuteActions): boolean =>
+  actions === 'lookup' || (actions.length <= ACTIONS_SIZE_MAX && actions.length % 4 === 0);
 
 export class Executor {
   readonly #views: Views;
@@ -32,7 +37,7 @@ export class Executor {
    */
   upcall(upcall: Upcall, actions: ExecuteActions, flowId: number): Result<void, ExecuteError> {
     this.#upcalls.check(upcall);
-    if (actions.length > ACTIONS_SIZE_MAX) return this.#refuse(upcall);
+    if (!areActions(actions)) return this.#refuse(upcall);
     const views = this.#views;
     const slot = this.#upcalls.address(upcall.slot);
     const record = this.#begin(actions, flowId, L.EXECUTE_HELD);
@@ -49,11 +54,19 @@ export class Executor {
     views.setU16(body + L.EXECUTE_GSO_SIZE, views.getU16(slot + L.UPCALL_SLOT_GSO_SIZE));
     views.setU16(body + L.EXECUTE_GSO_TYPE, views.getU16(slot + L.UPCALL_SLOT_GSO_TYPE));
     views.u8.copyWithin(body + L.EXECUTE_SIZEOF, slot + L.UPCALL_SLOT_KEY, slot + L.UPCALL_SLOT_KEY + L.KEY_SIZE);
-    const status = this.#worker.run(record);
+    const done = this.#post(record);
     // a record that makes no sense changes nothing: the frame would be held for ever
-    if (status === L.STATUS_INVALID) return this.#refuse(upcall);
+    if (!done.ok && done.error === 'invalid') return this.#refuse(upcall);
     this.#upcalls.answered(upcall);
-    return status === L.STATUS_OK ? ok(undefined) : fail('no_frame');
+    return done;
+  }
+
+  /** A worker in a thread of its own is not waited for: what it refuses, it counts. */
+  #post(record: number): Result<void, ExecuteError> {
+    const status = this.#worker.post(record);
+    if (status === null || status === L.STATUS_OK) return ok(undefined);
+    if (status === L.STATUS_INVALID) return fail('invalid');
+    return fail(status === STATUS_LOST ? 'worker_lost' : 'no_frame');
   }
 
   #refuse(upcall: Upcall): Result<void, ExecuteError> {
@@ -63,25 +76,17 @@ export class Executor {
 
   /** Sends a frame of the control side's own. */
   inject({ frame, key }: InjectedFrame, actions: ExecuteActions, flowId: number): Result<void, ExecuteError> {
-    if (actions.length > ACTIONS_SIZE_MAX) return fail('invalid');
+    if (!areActions(actions)) return fail('invalid');
     if (frame.length > this.#frameSizeMax) return fail('too_long');
     const views = this.#views;
-    const chunk = this.#worker.wasm.takeChunk(this.#worker.w) >>> 0;
-    if (chunk === 0) return fail('no_frame');
-    views.u8.set(frame, chunk + HEADROOM);
-    const record = this.#begin(actions, flowId, 0);
+    const record = this.#begin(actions, flowId, L.EXECUTE_INLINE, frame.length);
     const body = record + L.CONTROL_SIZEOF;
-    views.setU32(body + L.EXECUTE_CHUNK, chunk);
-    views.setU32(body + L.EXECUTE_DATA, chunk + HEADROOM);
     views.setU32(body + L.EXECUTE_SIZE, frame.length);
     this.#writeKey(body, key);
     views.setU16(body + L.EXECUTE_CSUM_START, L.NONE_U16);
-    const status = this.#worker.run(record);
-    if (status === L.STATUS_INVALID) {
-      this.#worker.wasm.giveChunk(this.#worker.w, chunk);
-      return fail('invalid');
-    }
-    return status === L.STATUS_OK ? ok(undefined) : fail('no_frame');
+    const actionsSize = views.getU32(body + L.EXECUTE_ACTIONS_SIZE);
+    views.u8.set(frame, body + L.EXECUTE_SIZEOF + L.KEY_SIZE + actionsSize);
+    return this.#post(record);
   }
 
   #writeKey(body: number, key: FlowKey): void {
@@ -95,17 +100,23 @@ export class Executor {
     views.u8.set(key.bytes, body + L.EXECUTE_SIZEOF);
   }
 
-  #begin(actions: ExecuteActions, flowId: number, flags: number): number {
+  #begin(actions: ExecuteActions, flowId: number, flags: number, frameSize = 0): number {
     const views = this.#views;
     const isLookup = actions === 'lookup';
     const size = isLookup ? 0 : actions.length;
-    const record = this.#worker.begin(L.CONTROL_EXECUTE, L.EXECUTE_SIZEOF + L.KEY_SIZE + size);
+    const record = this.#worker.begin(L.CONTROL_EXECUTE, L.EXECUTE_SIZEOF + L.KEY_SIZE + size + frameSize);
     const body = record + L.CONTROL_SIZEOF;
     views.setU32(body + L.EXECUTE_ACTIONS_SIZE, size);
-    views.setU32(body + L.EXECUTE_FLOW_ID, flowId);
+    views.setU32(body + L.EXECUTE_FLOW_ID, this.#ownFlow(flowId));
     views.setU32(body + L.EXECUTE_FLAGS, flags | (isLookup ? L.EXECUTE_LOOKUP : 0));
     if (!isLookup) views.u8.set(actions, body + L.EXECUTE_SIZEOF + L.KEY_SIZE);
     return record;
+  }
+
+  /** A flow's number at this worker; none for other workers' flows. */
+  #ownFlow(id: number): number {
+    const isOurs = id !== L.NONE_U32 && id >>> FLOW_ID_BITS === this.#worker.plan.index;
+    return isOurs ? id & ((1 << FLOW_ID_BITS) - 1) : L.NONE_U32;
   }
 
   /** Answers an upcall: its frame goes nowhere. */
@@ -116,7 +127,7 @@ export class Executor {
     const slot = this.#upcalls.address(upcall.slot);
     this.#views.setU32(body + L.RELEASE_CHUNK, this.#views.getU32(slot + L.UPCALL_SLOT_CHUNK));
     this.#views.setU32(body + L.RELEASE_REASON, reason === 'consumed' ? 0 : DROP[reason]);
-    this.#worker.run(record);
+    this.#worker.post(record);
     this.#upcalls.answered(upcall);
   }
 }

@@ -6,8 +6,8 @@ export interface DatapathExports {
   process(w: number, port: number, budget: number, now: number): number;
   control(w: number, now: number): number;
   popDirty(w: number): number;
-  takeChunk(w: number): number;
-  giveChunk(w: number, chunk: number): void;
+  takeFromWorkers(w: number, now: number): number;
+  popRung(w: number): number;
   drainPort(w: number, port: number): number;
   cacheFlush(w: number): void;
 }
@@ -17,8 +17,8 @@ const names: readonly (keyof DatapathExports)[] = [
   'process',
   'control',
   'popDirty',
-  'takeChunk',
-  'giveChunk',
+  'takeFromWorkers',
+  'popRung',
   'drainPort',
   'cacheFlush',
 ];

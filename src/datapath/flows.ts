@@ -6,14 +6,16 @@ import * as L from '../gen/layout.ts';
 import { ACTIONS_SIZE_MAX } from '../gen/limits.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
 import { decodeActions } from './actions.ts';
+import { FLOW_ID_BITS } from './memory.ts';
 import type { DpFlow, DpFlowStats, PutError } from './types.ts';
 import type { Views } from './views.ts';
-import type { WorkerHost } from './worker.ts';
+import { STATUS_LOST, type WorkerHost } from './worker.ts';
 
 const putErrors = new Map<number, PutError>([
   [L.STATUS_EXISTS, 'exists'],
   [L.STATUS_NO_MEMORY, 'no_memory'],
   [L.STATUS_NO_SUBTABLE, 'no_subtable'],
+  [STATUS_LOST, 'worker_lost'],
 ]);
 
 export interface PutOptions {
@@ -21,6 +23,8 @@ export interface PutOptions {
   readonly cookie?: number;
   /** Gives new actions to the flow of the same key and mask, if there is one; else that is the error `exists`. */
   readonly replace?: boolean;
+  /** Index of the worker whose frames it is for; 0 when left out. See workerOfUpcall and workerOfFlow. */
+  readonly worker?: number;
 }
 
 /** Bits of the two halves of a key map: block i is bit i. */
@@ -53,13 +57,17 @@ function mapOf(match: Match): KeyMap | null {
 const hasBlock = (map: KeyMap, block: number): boolean =>
   (block < 32 ? (map.low >>> block) & 1 : (map.high >>> (block - 32)) & 1) === 1;
 
+/** One worker's megaflows. Ids are the datapath's: the worker's index is in them. */
 export class FlowTable {
   readonly #views: Views;
   readonly #worker: WorkerHost;
+  /** What the ids of this worker's flows begin with. */
+  readonly #base: number;
 
   constructor(views: Views, worker: WorkerHost) {
     this.#views = views;
     this.#worker = worker;
+    this.#base = worker.plan.index << FLOW_ID_BITS;
   }
 
   get count(): number {
@@ -90,7 +98,7 @@ export class FlowTable {
     }
     views.u8.set(actions, at + blocksSize);
     const status = this.#worker.run(record);
-    if (status === L.STATUS_OK) return ok(views.getU32(record + L.CONTROL_RESULT));
+    if (status === L.STATUS_OK) return ok(this.#base + views.getU32(record + L.CONTROL_RESULT));
     return fail(putErrors.get(status) ?? 'invalid');
   }
 
@@ -98,7 +106,7 @@ export class FlowTable {
     const views = this.#views;
     const record = this.#worker.begin(L.CONTROL_FLOW_DELETE, L.FLOW_DELETE_SIZEOF);
     const body = record + L.CONTROL_SIZEOF;
-    views.setU32(body + L.FLOW_DELETE_ID, id);
+    views.setU32(body + L.FLOW_DELETE_ID, id - this.#base);
     views.setU32(body + L.FLOW_DELETE_GENERATION, generation);
     if (this.#worker.run(record) !== L.STATUS_OK) return fail('not_found');
     return ok({
@@ -115,14 +123,16 @@ export class FlowTable {
 
   /** Address of the flow with this id; 0 for none. */
   #address(id: number): number {
-    if (!(id >= 0 && id < this.#worker.plan.flowMax)) return 0;
-    return this.#views.getU32(this.#worker.plan.flowIndex.start + 4 * id);
+    const number = id - this.#base;
+    if (!(number >= 0 && number < this.#worker.plan.flowMax)) return 0;
+    return this.#views.getU32(this.#worker.plan.flowIndex.start + 4 * number);
   }
 
   /** Ids of the installed flows, lowest first. Flows may come and go between two steps. */
   *ids(): Generator<number> {
     let left = this.count;
-    for (let id = 0; id < this.#worker.plan.flowMax && left > 0; id++) {
+    const end = this.#base + this.#worker.plan.flowMax;
+    for (let id = this.#base; id < end && left > 0; id++) {
       if (this.#address(id) === 0) continue;
       left = Math.min(left - 1, this.count);
       yield id;

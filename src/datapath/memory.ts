@@ -1,18 +1,20 @@
 /**
  * Where everything lies in a datapath's linear memory: a pure function from sizes to addresses.
  *
- * The order is: Switch, port table, one block of regions a worker, ring space, frames. Every region starts on a cache
+ * The order is: Switch, port table, what workers share, one block of regions a worker, ring space, frames. Every region starts on a cache
  * line at least; the ring space and the frames start on a page, so that a kernel can map its rings over the one and
  * register the other as a UMEM. Nothing is ever moved: the memory is made in its full size and does not grow.
  */
 
 import {
+  HAND_OVER_SIZEOF,
   KEY_SIZE,
   METER_SIZEOF,
   PACKET_SIZEOF,
   PORT_SIZEOF,
   SWITCH_BASE,
   SWITCH_SIZEOF,
+  THREAD_SIZEOF,
   UPCALL_SLOT_SIZEOF,
   WORKER_SIZEOF,
 } from '../gen/layout.ts';
@@ -24,6 +26,7 @@ import {
   PORTS_MAX,
   SUBTABLES_MAX,
   UPCALL_SLOTS,
+  WORKERS_MAX,
 } from '../gen/limits.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
 
@@ -33,6 +36,8 @@ export const WASM_PAGE_SIZE = 65536;
 export const RING_PAGE_SIZE = 4096;
 /** Bytes of a cache line, or a pair that is fetched together. */
 const LINE = 128;
+/** A flow's id is its number at its worker and the worker's index above it. */
+export const FLOW_ID_BITS = 24;
 /** WebAssembly's 32-bit addresses end here. */
 const MEMORY_SIZE_MAX = 65536 * WASM_PAGE_SIZE;
 
@@ -92,6 +97,7 @@ export interface WorkerPlan {
   readonly flowMax: number;
   readonly upcallSlots: Region;
   readonly control: Region;
+  /** The same for all. */
   readonly meters: Region;
   readonly arena: Region;
 }
@@ -100,6 +106,11 @@ export interface MemoryPlan {
   readonly sizes: MemorySizes;
   readonly switch: Region;
   readonly ports: Region;
+  readonly meters: Region;
+  /** HandOver structs, one an ordered pair of workers. */
+  readonly handOvers: Region;
+  /** Thread structs, one a worker, and the control side's behind them. */
+  readonly threads: Region;
   readonly workers: readonly WorkerPlan[];
   readonly ringSpace: Region;
   readonly frames: Region;
@@ -129,6 +140,8 @@ function checkSizes(sizes: MemorySizes): string | null {
     return `chunkSize must be a power of two from 2048 to 65536, not ${sizes.chunkSize}`;
   if (!isPowerOfTwo(sizes.cacheEntries) || sizes.cacheEntries < CACHE_BUCKET_ENTRIES)
     return `cacheEntries must be a power of two of at least ${CACHE_BUCKET_ENTRIES}, not ${sizes.cacheEntries}`;
+  if (sizes.workerCount > WORKERS_MAX) return `workerCount must be at most ${WORKERS_MAX}, not ${sizes.workerCount}`;
+  if (sizes.flowMax > 1 << FLOW_ID_BITS) return `flowMax must be at most ${1 << FLOW_ID_BITS}, not ${sizes.flowMax}`;
   if (sizes.packetSlots < 4 * BURST_MAX) return `packetSlots must be at least ${4 * BURST_MAX}`;
   if (sizes.framesCount < sizes.workerCount * BURST_MAX) return `framesCount must be at least ${BURST_MAX} a worker`;
   if (sizes.arenaSize < ARENA_SIZE_MIN) return `arenaSize must be at least ${ARENA_SIZE_MIN} bytes`;
@@ -156,7 +169,7 @@ class Layout {
   }
 }
 
-function placeWorker(layout: Layout, sizes: MemorySizes, index: number): WorkerPlan {
+function placeWorker(layout: Layout, sizes: MemorySizes, meters: Region, index: number): WorkerPlan {
   const place = (name: string, size: number, align?: number): Region =>
     layout.place(`worker ${index} ${name}`, size, align);
   const share = Math.floor(sizes.framesCount / sizes.workerCount);
@@ -181,7 +194,7 @@ function placeWorker(layout: Layout, sizes: MemorySizes, index: number): WorkerP
     flowMax: sizes.flowMax,
     upcallSlots: place('upcall slots', UPCALL_SLOTS * UPCALL_SLOT_SIZEOF),
     control: place('control ring', CONTROL_RING_SIZE),
-    meters: place('meters', METERS_MAX * METER_SIZEOF),
+    meters,
     arena: place('arena', sizes.arenaSize),
   };
 }
@@ -194,14 +207,20 @@ export function planMemory(wanted: Partial<MemorySizes> = {}): Result<MemoryPlan
   const layout = new Layout(SWITCH_BASE);
   const switchRegion = layout.place('switch', SWITCH_SIZEOF, 64);
   const ports = layout.place('ports', PORTS_MAX * PORT_SIZEOF, 256);
-  const workers = Array.from({ length: sizes.workerCount }, (_, index) => placeWorker(layout, sizes, index));
+  const { workerCount } = sizes;
+  const meters = layout.place('meters', METERS_MAX * METER_SIZEOF);
+  const handOvers = layout.place('hand-overs', workerCount * workerCount * HAND_OVER_SIZEOF);
+  const threads = layout.place('threads', (workerCount + 1) * THREAD_SIZEOF);
+  const workers = Array.from({ length: workerCount }, (_, index) => placeWorker(layout, sizes, meters, index));
   const ringSpaceSize = Math.ceil(sizes.ringSpaceSize / RING_PAGE_SIZE) * RING_PAGE_SIZE;
   const ringSpace = layout.place('ring space', ringSpaceSize, WASM_PAGE_SIZE);
   const frames = layout.place('frames', sizes.framesCount * sizes.chunkSize, WASM_PAGE_SIZE);
   const pages = Math.ceil(layout.end / WASM_PAGE_SIZE);
   const size = pages * WASM_PAGE_SIZE;
   if (size > MEMORY_SIZE_MAX) return fail(`${size} bytes are more than the ${MEMORY_SIZE_MAX} of a 32-bit memory`);
-  return ok({ sizes, switch: switchRegion, ports, workers, ringSpace, frames, regions: layout.regions, size, pages });
+  const { regions } = layout;
+  const shared = { switch: switchRegion, ports, meters, handOvers, threads };
+  return ok({ sizes, ...shared, workers, ringSpace, frames, regions, size, pages });
 }
 
 /** Bytes that a frame may have on arrival. */

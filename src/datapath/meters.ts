@@ -1,4 +1,4 @@
-/** Meters from the host's end. */
+/** Meters from the host's end. All workers share them; any worker that lives writes them. */
 import * as L from '../gen/layout.ts';
 import { METER_BANDS_MAX, METERS_MAX } from '../gen/limits.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
@@ -28,11 +28,15 @@ const isU32 = (value: number): boolean => Number.isInteger(value) && value >= 0 
 
 export class MeterTable {
   readonly #views: Views;
-  readonly #worker: WorkerHost;
+  readonly #workers: readonly WorkerHost[];
 
-  constructor(views: Views, worker: WorkerHost) {
+  constructor(views: Views, workers: readonly WorkerHost[]) {
     this.#views = views;
-    this.#worker = worker;
+    this.#workers = workers;
+  }
+
+  get #worker(): WorkerHost {
+    return this.#workers.find(({ remote }) => remote === null || remote.isAlive) ?? this.#workers[0]!;
   }
 
   /** Makes a meter or gives one a new configuration; its buckets start full and its statistics at 0. */

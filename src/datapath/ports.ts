@@ -1,7 +1,7 @@
 /** The port table from the host's end: rings, state and statistics of each port. */
 import { TUNNEL_TYPE_GENEVE, TUNNEL_TYPE_GRE, TUNNEL_TYPE_VXLAN } from '../gen/actions.ts';
 import * as L from '../gen/layout.ts';
-import type { Netdev } from '../netdev/netdev.ts';
+import type { Netdev, NetdevStats } from '../netdev/netdev.ts';
 import type { PortRingPlaces, RingPlace } from '../netdev/rings.ts';
 import type { MemoryPlan } from './memory.ts';
 import type { Extent } from './ring-space.ts';
@@ -11,6 +11,8 @@ import type { Views } from './views.ts';
 export interface PortEntry {
   readonly number: number;
   readonly netdev: Netdev;
+  /** Index of the worker that it belongs to. */
+  readonly worker: number;
   readonly extent: Extent;
   readonly places: PortRingPlaces;
   /** Chunks that the worker keeps on the port's fill ring. */
@@ -31,7 +33,7 @@ export interface PortStats {
   readonly txErrors: number;
 }
 
-const portAddress = (plan: MemoryPlan, number: number): number => plan.ports.start + number * L.PORT_SIZEOF;
+export const portAddress = (plan: MemoryPlan, number: number): number => plan.ports.start + number * L.PORT_SIZEOF;
 
 function writeRing(views: Views, at: number, place: RingPlace): void {
   views.setU32(at, place.producer);
@@ -41,7 +43,7 @@ function writeRing(views: Views, at: number, place: RingPlace): void {
 }
 
 /** Writes a port anew, its rings empty; the state comes last. */
-export function writePort(views: Views, plan: MemoryPlan, entry: PortEntry, worker: number, ifindex: number): void {
+export function writePort(views: Views, plan: MemoryPlan, entry: PortEntry, ifindex: number): void {
   const at = portAddress(plan, entry.number);
   const { start, size } = entry.extent;
   views.u8.fill(0, start, start + size);
@@ -52,18 +54,30 @@ export function writePort(views: Views, plan: MemoryPlan, entry: PortEntry, work
   writeRing(views, at + L.PORT_COMP_PRODUCER, entry.places.comp);
   views.setU32(at + L.PORT_UMEM_BASE, entry.places.umemBase);
   views.setU32(at + L.PORT_FILL_TARGET, entry.fillTarget);
-  views.setU32(at + L.PORT_WORKER, worker);
+  views.setU32(at + L.PORT_WORKER, entry.worker);
   views.setU32(at + L.PORT_IFINDEX, ifindex);
   writePortState(views, plan, entry);
 }
 
 /** Brings MTU and state in the table up to the device's. */
 export function writePortState(views: Views, plan: MemoryPlan, entry: PortEntry): void {
-  const at = portAddress(plan, entry.number);
   entry.mtu = entry.netdev.mtu;
   entry.isUp = entry.netdev.isUp;
-  views.setU32(at + L.PORT_MTU, entry.mtu);
-  views.setU32(at + L.PORT_STATE, L.PORT_STATE_PRESENT | (entry.isUp ? L.PORT_STATE_UP : 0));
+  writeDeviceState(views, portAddress(plan, entry.number), entry);
+}
+
+/** Writes MTU and state of a device to its Port. */
+export function writeDeviceState(views: Views, at: number, { mtu, isUp }: Pick<Netdev, 'mtu' | 'isUp'>): void {
+  views.setU32(at + L.PORT_MTU, mtu);
+  views.setU32(at + L.PORT_STATE, L.PORT_STATE_PRESENT | (isUp ? L.PORT_STATE_UP : 0));
+}
+
+/** Writes what a device in a worker's thread has counted to its Port, for the control side to read. */
+export function writeDeviceCounts(views: Views, at: number, counts: NetdevStats): void {
+  views.setU64(at + L.PORT_DEVICE_RX_DROPPED, counts.rxDropped);
+  views.setU64(at + L.PORT_DEVICE_RX_ERRORS, counts.rxErrors);
+  views.setU64(at + L.PORT_DEVICE_TX_DROPPED, counts.txDropped);
+  views.setU64(at + L.PORT_DEVICE_TX_ERRORS, counts.txErrors);
 }
 
 export function clearPort(views: Views, plan: MemoryPlan, number: number): void {

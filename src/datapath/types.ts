@@ -1,7 +1,9 @@
 /** What the rest of the switch sees of the datapath (Open vSwitch's dpif). */
 import type { FlowKey, Match } from '../flow/key.ts';
 import type { DpAction, DpPort, UpcallReason } from '../flow/odp/action.ts';
+import { UPCALL_SLOTS } from '../gen/limits.ts';
 import type { Micros } from '../lib/clock.ts';
+import { FLOW_ID_BITS } from './memory.ts';
 
 /** A megaflow and what it has seen. */
 export interface DpFlow {
@@ -35,11 +37,18 @@ export interface Upcall {
   readonly tcpFlags: number;
   /** Of the key without TTL and TCP flags; equal keys have equal ones. */
   readonly hash: number;
-  /** Slot number: how the datapath knows it again. */
+  /** Slot number, of all workers' slots: how the datapath knows it again. */
   readonly slot: number;
 }
 
-export type PutError = 'exists' | 'no_memory' | 'no_subtable' | 'invalid';
+/** The worker that holds an upcall's frame: its megaflow belongs there. */
+export const workerOfUpcall = (upcall: Upcall): number => Math.floor(upcall.slot / UPCALL_SLOTS);
+
+/** The worker that has the megaflow of an id. */
+export const workerOfFlow = (id: number): number => id >>> FLOW_ID_BITS;
+
+/** `worker_lost`: the worker has died, or does not answer. */
+export type PutError = 'exists' | 'no_memory' | 'no_subtable' | 'invalid' | 'worker_lost';
 
 interface MeterBandConfig {
   /** Kilobits or packets a second. */
@@ -59,4 +68,4 @@ export interface InjectedFrame {
   readonly key: FlowKey;
 }
 
-export type ExecuteError = 'invalid' | 'too_long' | 'no_frame';
+export type ExecuteError = 'invalid' | 'too_long' | 'no_frame' | 'worker_lost';

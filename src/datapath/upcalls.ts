@@ -24,6 +24,8 @@ const NO_USERDATA = new Uint8Array(0);
 export class UpcallQueue {
   readonly #views: Views;
   readonly #worker: WorkerHost;
+  /** What the numbers of this worker's slots begin with: each slot of a datapath has its own. */
+  readonly #base: number;
   /** Who holds each slot. */
   readonly #taken: (Upcall | null)[] = new Array<Upcall | null>(UPCALL_SLOTS).fill(null);
   /** Each slot's key, made when the slot is used for the first time. */
@@ -34,6 +36,7 @@ export class UpcallQueue {
   constructor(views: Views, worker: WorkerHost) {
     this.#views = views;
     this.#worker = worker;
+    this.#base = worker.plan.index * UPCALL_SLOTS;
   }
 
   get #producer(): number {
@@ -49,9 +52,9 @@ export class UpcallQueue {
     return (this.#producer - this.#next) >>> 0;
   }
 
-  /** Address of a slot. */
+  /** Address of a slot: 0 to UPCALL_SLOTS - 1, or an upcall's. */
   address(slot: number): number {
-    return this.#worker.plan.upcallSlots.start + slot * L.UPCALL_SLOT_SIZEOF;
+    return this.#worker.plan.upcallSlots.start + (slot & (UPCALL_SLOTS - 1)) * L.UPCALL_SLOT_SIZEOF;
   }
 
   /** The next upcall, or null. */
@@ -66,12 +69,13 @@ export class UpcallQueue {
 
   /** @throws unless the upcall was taken and not answered yet */
   check(upcall: Upcall): void {
-    if (this.#taken[upcall.slot] !== upcall) throw new Error(`upcall in slot ${upcall.slot} is answered already`);
+    if (this.#taken[upcall.slot - this.#base] !== upcall)
+      throw new Error(`upcall in slot ${upcall.slot} is answered already`);
   }
 
   /** After the answer: hands back every slot that nobody before it holds. */
   answered(upcall: Upcall): void {
-    this.#taken[upcall.slot] = null;
+    this.#taken[upcall.slot - this.#base] = null;
     let consumer = this.#consumer;
     while (consumer !== this.#next && this.#taken[consumer & (UPCALL_SLOTS - 1)] === null)
       consumer = (consumer + 1) >>> 0;
@@ -92,7 +96,7 @@ export class UpcallQueue {
       userdata: userdataSize === 0 ? NO_USERDATA : views.bytes(at + L.UPCALL_SLOT_USERDATA, userdataSize),
       tcpFlags: views.getU32(at + L.UPCALL_SLOT_TCP_FLAGS),
       hash: views.getU32(at + L.UPCALL_SLOT_HASH),
-      slot,
+      slot: this.#base + slot,
     };
   }
 

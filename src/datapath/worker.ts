@@ -1,6 +1,6 @@
 /**
  * One worker as its host sees it: an instance of the module over the datapath's memory, its Worker block and its
- * control ring. What is written here is read in assembly/index.ts.
+ * control ring. The worker runs when it is called, or in a thread of its own (threads.ts). What is written here is read in assembly/index.ts.
  */
 
 import * as L from '../gen/layout.ts';
@@ -16,6 +16,21 @@ export interface WorkerOptions {
   readonly isCacheOff: boolean;
 }
 
+/** The far end of a worker that runs in a thread of its own. */
+export interface RemoteWorker {
+  /** False once it is known to have died. */
+  readonly isAlive: boolean;
+  /** Wakes it when it sleeps. */
+  ring(): void;
+}
+
+/** What run() gives when the worker has died, or does not answer: not one of the module's. */
+export const STATUS_LOST = 255;
+
+/** Looks at the ring before the first wait; waits of a millisecond before a worker counts as lost. */
+const SPINS = 2000;
+const WAITS_MAX = 1000;
+
 export class WorkerHost {
   /** Address of the Worker block. */
   readonly w: number;
@@ -23,6 +38,8 @@ export class WorkerHost {
   readonly wasm: DatapathExports;
   readonly #views: Views;
   readonly #control: number;
+  /** Set when a thread runs this worker: `wasm` is then for times when the thread stands still. */
+  remote: RemoteWorker | null = null;
   /** The time that the worker was told last. */
   now: Micros = 0;
 
@@ -32,7 +49,13 @@ export class WorkerHost {
     this.#views = views;
     this.#control = plan.control.start;
     writeWorker(views, memory, plan, options);
+    writeFreeChunks(views, memory, plan);
     this.wasm = exportsOf(new WebAssembly.Instance(module, { env: { memory: views.memory } }));
+    this.init();
+  }
+
+  /** Builds the worker's tables, empty, in memory that is zero but for the Worker block. */
+  init(): void {
     const problem = this.wasm.init(this.w);
     if (problem === 2) throw new Error('the datapath module is older or newer than src/spec: run "npm run build:wasm"');
     if (problem !== 0) throw new Error(`the datapath module refused its memory plan (${problem})`);
@@ -40,7 +63,8 @@ export class WorkerHost {
 
   /**
    * Makes room for a record of a header and `payloadSize` bytes, zeroes its fixed part and returns its address. Write
-   * the payload behind CONTROL_SIZEOF, then call run(). Nothing else may be written to the ring in between.
+   * the payload behind CONTROL_SIZEOF, then call run() or post(). Nothing else may be written to the ring in between.
+   * A worker that is lost is written to all the same: run() and post() tell.
    */
   begin(type: number, payloadSize: number): number {
     const size = Math.ceil((L.CONTROL_SIZEOF + payloadSize) / 16) * 16;
@@ -49,11 +73,12 @@ export class WorkerHost {
     let producer = views.getU32(this.w + L.WORKER_CONTROL_PRODUCER);
     let at = producer & (CONTROL_RING_SIZE - 1);
     const left = CONTROL_RING_SIZE - at;
+    if (this.remote) this.#waitFor((producer + size + (size > left ? left : 0) - CONTROL_RING_SIZE) >>> 0);
     if (size > left) {
       this.#writeHeader(this.#control + at, L.CONTROL_PAD, left);
       producer = (producer + left) >>> 0;
       this.#publish(producer);
-      this.wasm.control(this.w, this.now);
+      if (!this.remote) this.wasm.control(this.w, this.now);
       at = 0;
     }
     const record = this.#control + at;
@@ -74,15 +99,46 @@ export class WorkerHost {
     Atomics.store(this.#views.u32, (this.w + L.WORKER_CONTROL_PRODUCER) >>> 2, producer);
   }
 
+  /** Publishes a record; returns the producer index behind it. */
+  #send(record: number): number {
+    const views = this.#views;
+    const end = (views.getU32(this.w + L.WORKER_CONTROL_PRODUCER) + views.getU32(record + L.CONTROL_SIZE)) >>> 0;
+    this.#publish(end);
+    return end;
+  }
+
   /** Publishes the record, has it carried out and returns its status. The answers in the record are good until begin(). */
   run(record: number): number {
-    const views = this.#views;
-    const producer = views.getU32(this.w + L.WORKER_CONTROL_PRODUCER);
-    this.#publish((producer + views.getU32(record + L.CONTROL_SIZE)) >>> 0);
-    this.wasm.control(this.w, this.now);
-    const status = views.getU32(record + L.CONTROL_STATUS);
+    const end = this.#send(record);
+    if (!this.remote) this.wasm.control(this.w, this.now);
+    else if (!this.#waitFor(end)) return STATUS_LOST;
+    const status = this.#views.getU32(record + L.CONTROL_STATUS);
     if (status === L.STATUS_PENDING) throw new Error('the worker left a control record undone');
     return status;
+  }
+
+  /** The same without an answer where a thread would have to be waited for: null then, or STATUS_LOST. */
+  post(record: number): number | null {
+    if (!this.remote) return this.run(record);
+    this.#send(record);
+    this.remote.ring();
+    return this.remote.isAlive ? null : STATUS_LOST;
+  }
+
+  /** Waits until the worker has carried out everything before a producer index; false when it died or does not answer. */
+  #waitFor(end: number): boolean {
+    const index = (this.w + L.WORKER_CONTROL_CONSUMER) >>> 2;
+    const words = this.#views.i32;
+    const isDone = (): boolean => ((Atomics.load(words, index) - end) | 0) >= 0;
+    if (isDone()) return true;
+    this.remote!.ring();
+    for (let i = 0; i < SPINS; i++) if (isDone()) return true;
+    for (let i = 0; i < WAITS_MAX && this.remote!.isAlive; i++) {
+      const seen = Atomics.load(words, index);
+      if (((seen - end) | 0) >= 0) return true;
+      Atomics.wait(words, index, seen, 1);
+    }
+    return isDone();
   }
 
   /** A counter or drop counter: `offset` is one of src/gen/counters, or eight times a drop reason. */
@@ -91,7 +147,8 @@ export class WorkerHost {
   }
 }
 
-function writeWorker(views: Views, memory: MemoryPlan, plan: WorkerPlan, options: WorkerOptions): void {
+/** Writes the addresses and sizes of the plan into the Worker block. */
+export function writeWorker(views: Views, memory: MemoryPlan, plan: WorkerPlan, options: WorkerOptions): void {
   const w = plan.worker.start;
   const put = (field: number, value: number): void => views.setU32(w + field, value);
   put(L.WORKER_INDEX, plan.index);
@@ -119,7 +176,6 @@ function writeWorker(views: Views, memory: MemoryPlan, plan: WorkerPlan, options
   // the generator's state must not be zero, and each worker's numbers are its own
   put(L.WORKER_RANDOM, options.seed >>> 0);
   put(L.WORKER_RANDOM + 4, (plan.index + 1) * 0x9e3779b9);
-  writeFreeChunks(views, memory, plan);
 }
 
 /** The first chunk lies on top of the stack: frames are used from the lowest address on. */
@@ -140,4 +196,5 @@ export function writeSwitch(views: Views, plan: MemoryPlan): void {
   views.setU32(at + L.SWITCH_CHUNK_SIZE, plan.sizes.chunkSize);
   views.setU32(at + L.SWITCH_WORKER_COUNT, plan.workers.length);
   views.setF64(at + L.SWITCH_MEMORY_SIZE, plan.size);
+  views.setU32(at + L.SWITCH_HAND_OVERS, plan.handOvers.start);
 }

@@ -2,10 +2,10 @@
  * A whole flow key as OpenFlow-style text: what Open vSwitch prints for a packet (ovs-ofctl parse-pcap, the first line
  * of ofproto/trace). Metadata that is zero is left out; header fields that the packet's type has are all shown.
  */
-import { FRAG_ANY, FRAG_LATER, TUNNEL_FLAG_KEY, TUNNEL_FLAG_OAM } from '../gen/key.ts';
+import { FRAG_ANY, FRAG_LATER, TUNNEL_FLAG_KEY, TUNNEL_FLAG_OAM, VLAN_CFI } from '../gen/key.ts';
 import { formatIpv4, formatIpv6, formatMac } from '../lib/addresses.ts';
 import { toHex } from '../lib/bytes.ts';
-import { type FlowKey, KEY, type KeyField } from './key.ts';
+import { type FlowKey, KEY, type KeyField, PIPELINE } from './key.ts';
 
 export interface PrintOptions {
   /** The OpenFlow port to show for in_port: a number (0 to leave it out) or a name. The key's in_port when left out. */
@@ -40,7 +40,7 @@ export function printKey(key: FlowKey, options: PrintOptions = {}): string {
   const shorthand = isEthernet ? protocolWord(key) : '';
   const out = [...metadata(key), ...packetType(key)];
   if (shorthand) out.push(shorthand);
-  out.push(...tunnel(key), ...inPort(key, options));
+  out.push(...registers(key), ...tunnel(key), ...pipelineMetadata(key), ...inPort(key, options));
   if (isEthernet) {
     out.push(...vlans(key), `dl_src=${formatMac(key.at(KEY.eth_src))}`, `dl_dst=${formatMac(key.at(KEY.eth_dst))}`);
     if (!shorthand) out.push(`dl_type=${hex(key.get(KEY.eth_type), 4)}`);
@@ -90,11 +90,29 @@ const hexNumber = (field: KeyField) => (key: FlowKey) => hex(key.get(field));
 const ipv4 = (field: KeyField) => (key: FlowKey) => formatIpv4(key.at(field));
 const ipv6 = (field: KeyField) => (key: FlowKey) => formatIpv6(key.at(field));
 
+/** Pipeline fields lie behind the packet's key: only a PipelineKey has them. */
+const hasPipeline = (key: FlowKey): boolean => key.bytes.length > PIPELINE.metadata.offset;
+const pipelineField = (name: keyof typeof PIPELINE): KeyField => PIPELINE[name] as unknown as KeyField;
+
+const conjunctionId = (key: FlowKey): string[] =>
+  hasPipeline(key) ? ifSet(key, pipelineField('conj_id'), number(pipelineField('conj_id'))) : [];
+
+function registers(key: FlowKey): string[] {
+  if (!hasPipeline(key)) return [];
+  return Array.from({ length: 16 }, (_, i) => pipelineField(`reg${i}` as keyof typeof PIPELINE)).flatMap((field) =>
+    ifSet(key, field, hexNumber(field)),
+  );
+}
+
+const pipelineMetadata = (key: FlowKey): string[] =>
+  hasPipeline(key) ? ifSet(key, pipelineField('metadata'), () => hex(key.getU64(pipelineField('metadata')))) : [];
+
 function metadata(key: FlowKey): string[] {
   const words = [
     ...ifSet(key, KEY.pkt_mark, hexNumber(KEY.pkt_mark)),
     ...ifSet(key, KEY.recirc_id, hexNumber(KEY.recirc_id)),
     ...ifSet(key, KEY.dp_hash, hexNumber(KEY.dp_hash)),
+    ...conjunctionId(key),
     ...ifSet(key, KEY.skb_priority, hexNumber(KEY.skb_priority)),
     ...ifSet(key, KEY.ct_state, () => flagNames(key.get(KEY.ct_state), ctStateNames)),
     ...ifSet(key, KEY.ct_zone, number(KEY.ct_zone)),
@@ -146,6 +164,11 @@ function vlans(key: FlowKey): string[] {
     [KEY.vlan2_tci, '1'],
   ] as const) {
     const tci = key.get(field);
+    if (tci !== 0 && (tci & VLAN_CFI) === 0) {
+      // Only an action can make such a tag
+      out.push(`vlan_tci${suffix}=${hex(tci, 4)}`);
+      continue;
+    }
     if (tci === 0) return [...out, `vlan_tci${suffix}=0x0000`];
     out.push(`dl_vlan${suffix}=${tci & 0xfff}`, `dl_vlan_pcp${suffix}=${tci >>> 13}`);
   }

@@ -41,6 +41,10 @@ export const COUNTER_CONTROL_RECORDS: usize = 144;
 export const COUNTER_CONTROL_ERRORS: usize = 152;
 /** entries written to the exact-match cache */
 export const COUNTER_CACHE_INSERTIONS: usize = 160;
+/** frames handed to the worker that owns their output port */
+export const COUNTER_HANDED_OVER: usize = 168;
+/** frames taken from other workers */
+export const COUNTER_TAKEN_OVER: usize = 176;
 /** not dropped */
 export const DROP_NONE: u32 = 0;
 /** shorter than an Ethernet header */
@@ -127,3 +131,7 @@ export const DROP_LINK_QUEUE: u32 = 40;
 export const DROP_LINK_MTU: u32 = 41;
 /** translation: more actions than the datapath takes in one list */
 export const DROP_ACTIONS_TOO_LONG: u32 = 42;
+/** the worker that owns the output port does not take frames fast enough */
+export const DROP_HAND_OVER_FULL: u32 = 43;
+/** a worker had it when it died */
+export const DROP_WORKER_LOST: u32 = 44;

@@ -152,8 +152,10 @@ export const dropReasons: readonly DropReasonSpec[] = [
   {"code":40,"name":"link_queue","help":"simulation: the link’s queue is full"},
   {"code":41,"name":"link_mtu","help":"simulation: longer than the link’s MTU"},
   {"code":42,"name":"actions_too_long","help":"translation: more actions than the datapath takes in one list"},
+  {"code":43,"name":"hand_over_full","help":"the worker that owns the output port does not take frames fast enough"},
+  {"code":44,"name":"worker_lost","help":"a worker had it when it died"},
 ];
-export type DropReasonName = 'none' | 'rx_runt' | 'rx_oversize' | 'rx_no_port' | 'upcall_overflow' | 'upcall_refused' | 'no_frame' | 'explicit' | 'output_no_port' | 'output_down' | 'output_mtu' | 'output_ring_full' | 'recirc_depth' | 'action_depth' | 'action_invalid' | 'action_unknown' | 'headroom' | 'meter' | 'tunnel_pop' | 'tunnel_pop_length' | 'tunnel_pop_checksum' | 'tunnel_pop_options' | 'sample_end' | 'in_port_invalid' | 'vlan_not_member' | 'vlan_tagged_access' | 'reserved_multicast' | 'own_port_only' | 'no_output' | 'split_horizon' | 'recursion' | 'resubmits' | 'tunnel_no_route' | 'tunnel_no_neighbor' | 'tunnel_ecn' | 'tunnel_no_config' | 'table_miss' | 'held_shutdown' | 'link_loss' | 'link_down' | 'link_queue' | 'link_mtu' | 'actions_too_long';
+export type DropReasonName = 'none' | 'rx_runt' | 'rx_oversize' | 'rx_no_port' | 'upcall_overflow' | 'upcall_refused' | 'no_frame' | 'explicit' | 'output_no_port' | 'output_down' | 'output_mtu' | 'output_ring_full' | 'recirc_depth' | 'action_depth' | 'action_invalid' | 'action_unknown' | 'headroom' | 'meter' | 'tunnel_pop' | 'tunnel_pop_length' | 'tunnel_pop_checksum' | 'tunnel_pop_options' | 'sample_end' | 'in_port_invalid' | 'vlan_not_member' | 'vlan_tagged_access' | 'reserved_multicast' | 'own_port_only' | 'no_output' | 'split_horizon' | 'recursion' | 'resubmits' | 'tunnel_no_route' | 'tunnel_no_neighbor' | 'tunnel_ecn' | 'tunnel_no_config' | 'table_miss' | 'held_shutdown' | 'link_loss' | 'link_down' | 'link_queue' | 'link_mtu' | 'actions_too_long' | 'hand_over_full' | 'worker_lost';
 /** Drop reason codes by name. */
 export const DROP = {
   none: 0,
@@ -199,6 +201,8 @@ export const DROP = {
   link_queue: 40,
   link_mtu: 41,
   actions_too_long: 42,
+  hand_over_full: 43,
+  worker_lost: 44,
 } as const satisfies Record<DropReasonName, number>;
 export const workerCounters: readonly CounterSpec[] = [
   {"name":"rx_packets","help":"frames taken from receive rings"},
@@ -222,6 +226,8 @@ export const workerCounters: readonly CounterSpec[] = [
   {"name":"control_records","help":"control records carried out"},
   {"name":"control_errors","help":"control records refused"},
   {"name":"cache_insertions","help":"entries written to the exact-match cache"},
+  {"name":"handed_over","help":"frames handed to the worker that owns their output port"},
+  {"name":"taken_over","help":"frames taken from other workers"},
 ];
 export const actionSpecs: readonly ActionSpec[] = [
   {"name":"output","fields":[{"name":"port","size":4,"order":"le","help":""}],"help":"send by a port","code":1},

@@ -12,6 +12,7 @@ import { type CaseReport, type DemoReport, reportCase, summarize } from './demo/
 import { drawCounters, drawDrops, drawMatrix, drawTopology, drawWalk } from './demo/show.ts';
 import { describeDemo, machines, type Vm } from './demo/topology.ts';
 import { type Hop, walk } from './demo/walk.ts';
+import { demoReal } from './demo-real/demo-real.ts';
 import { UsageError } from './failure.ts';
 import type { Console, Paint } from './terminal.ts';
 
@@ -19,10 +20,12 @@ interface DemoOptions {
   readonly seed: string;
   readonly json?: boolean;
   readonly pcap?: string;
+  readonly backend?: string;
 }
 
 const HELP = `
-The network lives in memory, on a virtual clock: no root, no interfaces, the same bytes for the same seed.
+The network lives in memory, on a virtual clock: no root, no interfaces, the same bytes for the same seed. With --backend
+it is made of network namespaces, veth pairs or TAP devices, and a "weft run" a hypervisor; all of it is removed at the end.
 Exit status: 0 when all is reachable that should be, and nothing else; 1 when not; 2 for a wrong option.`;
 
 export function demoCommand(console: Console): Command {
@@ -31,8 +34,15 @@ export function demoCommand(console: Console): Command {
     .option('--seed <number>', 'what chance depends on', '1')
     .option('--json', 'print the findings as JSON')
     .option('--pcap <dir>', 'write a capture of every port into this folder')
+    .option('--backend <name>', 'real interfaces, by afxdp, tap or packet: makes network namespaces, and needs root')
     .addHelpText('after', HELP)
-    .action((options: DemoOptions) => console.setStatus(demo(options, console)));
+    .action(async (options: DemoOptions) => console.setStatus(await choose(options, console)));
+}
+
+function choose(options: DemoOptions, console: Console): number | Promise<number> {
+  if (options.backend === undefined || options.backend === 'memory') return demo(options, console);
+  if (options.pcap !== undefined) throw new UsageError('--pcap is for the demo in memory');
+  return demoReal(options.backend, options.json === true, console);
 }
 
 function demo(options: DemoOptions, console: Console): number {

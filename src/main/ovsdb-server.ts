@@ -2,7 +2,7 @@
 import { UsageError } from './failure.ts';
 import { Daemon, logFault, placesOf, versionText } from './ovsdb/daemon.ts';
 import { help, parseOptions } from './ovsdb/options.ts';
-import { detach, isDetachedChild, isWatchedChild, sayReady, watch } from './ovsdb/process.ts';
+import { detach, isDetachedChild, isWatchedChild, sayReady, watch } from './daemon/process.ts';
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);

@@ -1,9 +1,13 @@
 /** The weft command as a function: arguments in, text and a status out. One subcommand a file. */
 import { Command, CommanderError } from 'commander';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { UsageError } from './failure.ts';
+import { ofctlCommand } from './ofctl.ts';
 import { replayCommand } from './replay.ts';
+import { runCommand } from './run.ts';
 import type { Console } from './terminal.ts';
+import { topCommand } from './top.ts';
 import { traceCommand } from './trace.ts';
 
 const USAGE_STATUS = 2;
@@ -22,7 +26,8 @@ export async function runWeft(args: readonly string[], out: Omit<Console, 'setSt
   const program = configure(new Command('weft'))
     .description('A virtual switch: a WebAssembly datapath, and whole networks of switches in memory.')
     .showHelpAfterError('(add --help for what there is)');
-  for (const command of [demoCommand, replayCommand, traceCommand]) program.addCommand(configure(command(console)));
+  for (const command of [demoCommand, runCommand, topCommand, doctorCommand, replayCommand, traceCommand, ofctlCommand])
+    program.addCommand(configure(command(console)));
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {

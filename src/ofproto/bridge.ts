@@ -1,13 +1,14 @@
 /**
- * A bridge: its ports, its MAC table, and the immutable picture of both that translation works on.
+ * A bridge: its ports, its MAC table, its OpenFlow side, and the immutable picture of them that translation works on.
  *
  * What. Ports come, go and change; every change makes the next picture() a new object and the generation a new number. A
- * translation that holds an older picture is not disturbed.
+ * translation that holds an older picture is not disturbed. The tables are seen through the picture as they are now: their
+ * generation is Ofproto's.
  *
  * Invariants. OpenFlow port numbers are unique in a bridge; the local port is OFPP_LOCAL and comes first in a flood. What
- * was learned on a port is forgotten when the port goes or its VLANs change.
+ * was learned on a port is forgotten when the port goes or its VLANs change. Connections hear of every change of a port.
  *
- * Not supported yet: OpenFlow tables (the pipeline is one rule, NORMAL), bonds (a bundle has one port), spanning tree.
+ * Not supported yet: bonds (a bundle has one port), spanning tree.
  */
 import type { DpPort } from '../flow/odp/action.ts';
 import type { Micros } from '../lib/clock.ts';
@@ -19,14 +20,17 @@ import {
   OFPP_LOCAL,
   type OfPort,
   type PatchPeer,
-  type PipelineView,
+  type PortConfigView,
   type PortKind,
   type PortPicture,
-  type RuleView,
   type TunnelConfig,
   type VlanConfig,
 } from '../translate/types.ts';
 import { effectiveVlan } from '../translate/vlan.ts';
+import type { OfPeer } from './connections/types.ts';
+import { Ofproto, type OfprotoOptions } from './ofproto.ts';
+import { pipelineOf } from './pipeline.ts';
+import { describePort, inReferenceOrder, PORT_CONFIG } from './port-description.ts';
 
 /** Highest number of an ordinary port (OpenFlow 1.0 §5.2.1). */
 const OFPP_MAX = 0xff00;
@@ -40,6 +44,14 @@ export interface BridgeSettings {
   readonly macTableSize?: number;
   /** What a bridge without controller does: standalone has one rule, NORMAL; secure drops. */
   readonly failMode?: 'standalone' | 'secure';
+  /** Made of the MAC when left out. */
+  readonly datapathId?: bigint;
+}
+
+/** What a bridge must know of a port's device: a Netdev. */
+export interface PortDevice {
+  readonly type: string;
+  readonly isUp: boolean;
 }
 
 /** A port as its bridge keeps it. */
@@ -54,44 +66,37 @@ export interface BridgePortSettings {
   readonly protected?: boolean;
   readonly peer?: PatchPeer;
   readonly tunnel?: TunnelConfig;
+  /** Ports without one are always up. */
+  readonly device?: PortDevice;
+  readonly created?: Micros;
 }
 
-interface BridgePort extends BridgePortSettings {
+export interface BridgePort extends BridgePortSettings {
   readonly ofport: OfPort;
   readonly vlan: Partial<VlanConfig>;
   readonly forwards: boolean;
+  /** Bits that OFPT_PORT_MOD has set. */
+  readonly config: number;
+  /** The link, as connections have heard of it. */
+  readonly isUp: boolean;
 }
 
-const normalRule: RuleView = {
-  tableId: 0,
-  priority: 0,
-  cookie: 0n,
-  actions: [{ type: 'output', port: 0xfffa, maxLen: 0 }],
-};
-const pipelineOf = (rule: RuleView | null): PipelineView => ({
-  lookup: () => rule,
-  matchText: () => '',
-  tableMiss: () => 'default',
-  tableName: () => '',
-  wantsPacketInOnMiss: false,
-  fragments: 'normal',
-  group: () => null,
-  meter: () => null,
-});
-const pipelines: Readonly<Record<'standalone' | 'secure', PipelineView>> = {
-  standalone: pipelineOf(normalRule),
-  secure: pipelineOf(null),
-};
+const isUp = ({ device }: BridgePortSettings): boolean => device?.isUp ?? true;
 
 export class Bridge {
-  readonly settings: BridgeSettings;
+  settings: BridgeSettings;
   readonly macs: MacLearning;
+  readonly ofproto: Ofproto;
+  readonly #pipeline: BridgePicture['pipeline'];
   readonly #ports = new Map<string, BridgePort>();
   #configGeneration = 0;
   #picture: BridgePicture | null = null;
 
-  constructor(settings: BridgeSettings) {
+  constructor(settings: BridgeSettings, options: OfprotoOptions = {}, now: Micros = 0) {
     this.settings = settings;
+    this.ofproto = new Ofproto(options);
+    this.#pipeline = pipelineOf(this.ofproto);
+    this.ofproto.flush(settings.failMode ?? 'standalone', now);
     this.macs = new MacLearning(settings.macAging ?? MAC_AGING_DEFAULT, settings.macTableSize ?? MAC_ENTRIES_DEFAULT);
   }
 
@@ -112,8 +117,11 @@ export class Bridge {
   addPort(settings: BridgePortSettings): OfPort {
     if (this.#ports.has(settings.name)) throw new Error(`${this.name} has a port ${settings.name} already`);
     const ofport = settings.kind === 'local' ? OFPP_LOCAL : this.#number(settings);
-    this.#ports.set(settings.name, { ...settings, ofport, vlan: settings.vlan ?? {}, forwards: true });
+    const { name, vlan = {} } = settings;
+    const port: BridgePort = { ...settings, ofport, vlan, forwards: true, config: 0, isUp: isUp(settings) };
+    this.#ports.set(name, port);
     this.#changed();
+    this.ofproto.events?.portChanged('add', describePort(port));
     return ofport;
   }
 
@@ -130,10 +138,27 @@ export class Bridge {
 
   /** False when there is no such port. */
   removePort(name: string): boolean {
-    if (!this.#ports.delete(name)) return false;
+    const port = this.#ports.get(name);
+    if (!port) return false;
+    this.#ports.delete(name);
     this.macs.flush(name);
     this.#changed();
+    this.ofproto.events?.portChanged('delete', describePort(port));
     return true;
+  }
+
+  /** Changes settings in place; those left out stay. */
+  configure(change: Partial<Omit<BridgeSettings, 'name' | 'mac'>>): void {
+    const old = this.settings;
+    this.settings = { ...old, ...change };
+    if (old.forwardBpdu !== this.settings.forwardBpdu) this.#changed();
+  }
+
+  /** The other end of a patch port. @throws when there is no such port */
+  setPeer(name: string, peer: PatchPeer): void {
+    const old = this.#ports.get(name)?.peer;
+    if (old?.bridge === peer.bridge && old.port === peer.port) return;
+    this.#update(name, { peer });
   }
 
   /** Replaces the port's VLAN settings. @throws when there is no such port */
@@ -147,11 +172,57 @@ export class Bridge {
     this.#update(name, { forwards });
   }
 
-  #update(name: string, change: Partial<BridgePort>): void {
+  #update(name: string, change: Partial<BridgePort>): BridgePort {
     const port = this.#ports.get(name);
     if (!port) throw new Error(`${this.name} has no port ${name}`);
-    this.#ports.set(name, { ...port, ...change });
+    const changed = { ...port, ...change };
+    this.#ports.set(name, changed);
     this.#changed();
+    return changed;
+  }
+
+  // ---- what OpenFlow sees of ports ----
+
+  /** In the order in which the reference tells them. */
+  get ofports(): readonly BridgePort[] {
+    return inReferenceOrder([...this.#ports.values()], ({ ofport }) => ofport);
+  }
+
+  /** By OpenFlow number; null when there is none. */
+  ofport(number: OfPort): BridgePort | null {
+    for (const port of this.#ports.values()) if (port.ofport === number) return port;
+    return null;
+  }
+
+  /** Sets the bits of `mask` as they are in `config` (OFPT_PORT_MOD). @param peer who asked. @throws when there is no such port */
+  setPortConfig(name: string, config: number, mask: number, peer: OfPeer | null): void {
+    const old = this.#ports.get(name);
+    const bits = ((old?.config ?? 0) & ~mask) | (config & mask);
+    if (old?.config === bits) return;
+    const port = this.#update(name, { config: bits });
+    this.ofproto.events?.portChanged('modify', describePort(port), peer);
+  }
+
+  get datapathId(): bigint {
+    const { datapathId, mac } = this.settings;
+    return datapathId ?? mac.reduce((id, byte) => (id << 8n) | BigInt(byte), 0n);
+  }
+
+  /** What time brings: links that went up or down, addresses and rules that are over. */
+  run(now: Micros): void {
+    this.macs.run(now);
+    for (const port of this.#ports.values()) {
+      if (port.isUp === isUp(port)) continue;
+      const changed = this.#update(port.name, { isUp: isUp(port) });
+      this.ofproto.events?.portChanged('modify', describePort(changed));
+    }
+    this.ofproto.run(now);
+  }
+
+  /** When run() has something to do though nothing comes in; null for never. */
+  wakeAt(): Micros | null {
+    const [macs, rules] = [this.macs.wakeAt(), this.ofproto.wakeAt()];
+    return macs === null || rules === null ? (macs ?? rules) : Math.min(macs, rules);
   }
 
   #changed(): void {
@@ -165,7 +236,7 @@ export class Bridge {
   }
 
   #draw(): BridgePicture {
-    const { name, mac, forwardBpdu = false, failMode = 'standalone' } = this.settings;
+    const { name, mac, forwardBpdu = false } = this.settings;
     const bundles = [...this.#ports.values()].map((port) => drawBundle(name, port));
     bundles.sort((a, b) => Number(isLocal(b)) - Number(isLocal(a)));
     const ports = bundles.flatMap((bundle) => bundle.ports);
@@ -178,10 +249,28 @@ export class Bridge {
       bundles,
       bundlesByName: new Map(bundles.map((bundle) => [bundle.name, bundle])),
       macs: this.macs,
-      pipeline: pipelines[failMode],
-      portConfig: new Map(),
+      pipeline: this.#pipeline,
+      portConfig: new Map(
+        [...this.#ports.values()].filter(isSpecial).map((port) => [port.ofport, portConfigView(port)]),
+      ),
     };
   }
+}
+
+/** Whether there is something to say of the port's configuration. */
+const isSpecial = ({ config, isUp: isThere }: BridgePort): boolean => config !== 0 || !isThere;
+
+function portConfigView({ config, isUp: isThere }: BridgePort): PortConfigView {
+  const has = (bit: number): boolean => (config & bit) !== 0;
+  const { down, noReceive, noFlood, noForward, noPacketIn } = PORT_CONFIG;
+  return {
+    isDown: has(down),
+    noReceive: has(noReceive),
+    noForward: has(noForward),
+    noFlood: has(noFlood),
+    noPacketIn: has(noPacketIn),
+    isLive: isThere && !has(down),
+  };
 }
 
 const isLocal = (bundle: BundlePicture): boolean => bundle.ports[0]?.kind === 'local';

@@ -6,6 +6,8 @@ import { toHex } from '../lib/bytes.ts';
 import type { Rule } from './rule.ts';
 import type { EvictionSettings, OfTable } from './table.ts';
 
+/** OpenFlow asked for eviction, and nobody for groups. */
+const NO_GROUPS: EvictionSettings = { groups: [] };
 /** The reference compares times of expiry in units of 1,024 ms. */
 const EXPIRY_UNIT = 1_024_000;
 
@@ -35,7 +37,7 @@ interface Group<A> {
 
 /** Null when the table does not evict, or has nothing that may go. Of equals, the one that was put in first. */
 export function chooseEviction<A>(table: OfTable<A>): Rule<A> | null {
-  const { eviction } = table;
+  const eviction = table.eviction ?? (table.isEvicting ? NO_GROUPS : null);
   if (!eviction) return null;
   const groups = new Map<string, Group<A>>();
   for (const rule of table.expirable) {

@@ -54,6 +54,11 @@ export class FlowTables<A> {
     return this.#version;
   }
 
+  /** A transaction is open. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   /** Undefined for a number that is none. */
   table(id: number): OfTable<A> | undefined {
     return this.#tables[id];

@@ -92,6 +92,7 @@ export class FlowTransaction<A> {
         sendsRemoved: flags.sendFlowRemoved ?? false,
         countsPackets: !flags.noPacketCounts,
         countsBytes: !flags.noByteCounts,
+        resetsCounts: flags.resetCounts ?? false,
       },
       this.#tables.nextSerial(),
       this.#now,
@@ -183,6 +184,12 @@ export class FlowTransaction<A> {
       else for (const rule of found) rules.push(rule);
     }
     return rules.length === 0 && refused > 0 ? fail('OFPBRC_EPERM') : ok(rules);
+  }
+
+  /** The rules of all tables as they are with what was started. */
+  select(criteria: RuleCriteria): Rule<A>[] {
+    const tables = this.#tables.tablesOf(TABLE_ALL);
+    return tables.flatMap((table) => selectRules(table, this.#version, this.#tables.facts, criteria));
   }
 
   /** Starts the removal of rules that the newest version has. */

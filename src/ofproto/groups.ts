@@ -35,6 +35,8 @@ export interface Selection {
   readonly parameter: bigint;
   /** Fields and their masks, by name. */
   readonly fields: ReadonlyMap<string, Uint8Array>;
+  /** The fields as they came in OXM, for whoever asks for the group. */
+  readonly wire?: Uint8Array;
 }
 
 export interface BucketStats {
@@ -229,6 +231,28 @@ export class GroupTable<A> {
       }
     }
     return false;
+  }
+
+  /** Remembers all groups as they are now. @returns what makes them so again */
+  snapshot(): () => void {
+    const groups = new Map(this.#groups);
+    return () => {
+      this.#groups.clear();
+      for (const [id, group] of groups) this.#groups.set(id, group);
+      this.#generation++;
+    };
+  }
+
+  /** Counts packets that a group took, or with a bucket's id those that the bucket took. */
+  creditPart(id: number, bucketId: number | null, packets: number, bytes: number): void {
+    if (bucketId !== null) {
+      this.credit(id, bucketId, packets, bytes, false);
+      return;
+    }
+    const group = this.#groups.get(id);
+    if (!group) return;
+    group.packets += packets;
+    group.bytes += bytes;
   }
 
   /** Counts packets of a bucket; of the group as a whole, once, with `counted` true. False when there is no such group. */

@@ -34,16 +34,22 @@ export interface MeterMod {
 }
 
 export interface BandStats {
-  packets: number;
-  bytes: number;
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 export interface Meter {
   readonly config: MeterConfig;
+  /** Its number in the datapath. */
+  readonly number: number;
   readonly created: Micros;
-  packetsIn: number;
-  bytesIn: number;
-  readonly bandStats: readonly BandStats[];
+}
+
+/** What a meter has seen, and what its bands dropped. */
+export interface MeterStats {
+  readonly packetsIn: number;
+  readonly bytesIn: number;
+  readonly bands: readonly BandStats[];
 }
 
 export interface MeterChange {
@@ -62,15 +68,42 @@ export type MeterError = Extract<OfErrorName, `OFPMMFC_${string}`>;
 /** What the reference's userspace datapath has. */
 const METER_LIMITS: MeterLimits = { metersMax: 262_144, bandsMax: 8, bandTypes: ['drop'] };
 
+/** The datapath's meters, by numbers of its own. */
+export interface DatapathMeters {
+  /** The number of a new meter; null when there is no room for it. */
+  add(config: MeterConfig): number | null;
+  /** False when it cannot do what is asked. */
+  change(number: number, config: MeterConfig): boolean;
+  delete(number: number): void;
+  /** Null when there is no such meter. */
+  stats(number: number): DatapathMeterStats | null;
+}
+
+export interface DatapathMeterStats {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly bands: readonly { readonly packets: number; readonly bytes: number }[];
+}
+
+/** For tables without a datapath: every meter is let in and counts nothing. */
+export const noDatapathMeters: DatapathMeters = {
+  add: ({ id }) => id,
+  change: () => true,
+  delete: () => undefined,
+  stats: () => null,
+};
+
 const isVirtual = (id: number): boolean => id === METER_SLOWPATH || id === METER_CONTROLLER;
 
 export class MeterTable {
   readonly limits: MeterLimits;
+  readonly #datapath: DatapathMeters;
   readonly #meters = new Map<number, Meter>();
   #generation = 0;
 
-  constructor(limits: Partial<MeterLimits> = {}) {
+  constructor(limits: Partial<MeterLimits> = {}, datapath: DatapathMeters = noDatapathMeters) {
     this.limits = { ...METER_LIMITS, ...limits };
+    this.#datapath = datapath;
   }
 
   /** Changes with every change of the table. */
@@ -96,16 +129,19 @@ export class MeterTable {
     if (command === 'add' && old) return fail('OFPMMFC_METER_EXISTS');
     if (command === 'modify' && !old) return fail('OFPMMFC_UNKNOWN_METER');
     if (!old && this.#meters.size >= this.limits.metersMax) return fail('OFPMMFC_OUT_OF_METERS');
-    const meter: Meter = {
-      config,
-      created: now,
-      packetsIn: 0,
-      bytesIn: 0,
-      bandStats: config.bands.map(() => ({ packets: 0, bytes: 0 })),
-    };
+    const number = old ? old.number : this.#datapath.add(config);
+    if (number === null || (old && !this.#datapath.change(number, config))) return fail('OFPMMFC_OUT_OF_METERS');
+    const meter: Meter = { config, number, created: now };
     this.#meters.set(config.id, meter);
     this.#generation++;
     return ok([{ kind: old ? 'modified' : 'added', meter }]);
+  }
+
+  /** Zeros when the datapath knows nothing of it. */
+  stats({ number, config }: Meter): MeterStats {
+    const stats = this.#datapath.stats(number);
+    const bands = config.bands.map((_, i) => stats?.bands[i] ?? { packets: 0, bytes: 0 });
+    return { packetsIn: stats?.packets ?? 0, bytesIn: stats?.bytes ?? 0, bands };
   }
 
   #check({ id, bands }: MeterConfig): MeterError | null {
@@ -118,9 +154,17 @@ export class MeterTable {
     return null;
   }
 
+  /** Gives every meter back. */
+  clear(): void {
+    this.#delete(METER_ALL);
+  }
+
   #delete(id: number): MeterChange[] {
     const gone = this.meters.filter(({ config }) => id === METER_ALL || config.id === id);
-    for (const { config } of gone) this.#meters.delete(config.id);
+    for (const { config, number } of gone) {
+      this.#meters.delete(config.id);
+      this.#datapath.delete(number);
+    }
     if (gone.length > 0) this.#generation++;
     return gone.map((meter) => ({ kind: 'removed', meter }));
   }

@@ -33,7 +33,7 @@ export class SwitchState {
     let learned = this.routes.generation + this.neighbors.generation;
     for (const bridge of this.bridges.values()) {
       config += bridge.configGeneration;
-      learned += bridge.macs.generation;
+      learned += bridge.macs.generation + bridge.ofproto.generation;
     }
     const last = this.#picture;
     if (!last || config !== this.#seenConfig) this.#picture = this.#draw((last?.generation ?? 0) + 1);
@@ -54,7 +54,7 @@ export class SwitchState {
     if (!bridge) return;
     this.#bridges.delete(name);
     // The sum of what is left must not be one that was there before
-    this.#edits += bridge.configGeneration + 1;
+    this.#edits += bridge.configGeneration + bridge.macs.generation + bridge.ofproto.generation + 1;
   }
 
   #draw(generation: number): SwitchPicture {

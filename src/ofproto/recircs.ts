@@ -1,35 +1,62 @@
 /** The switch's frozen states and their numbers. */
-import { toHex } from '../lib/bytes.ts';
-import type { FrozenState, RecircView } from '../translate/recirc.ts';
+import { equalBytes, toHex } from '../lib/bytes.ts';
+import type { FrozenAction, FrozenState, RecircView } from '../translate/recirc.ts';
 
 interface Entry {
   readonly id: number;
-  readonly text: string;
+  readonly hash: number;
   readonly state: FrozenState;
   holders: number;
 }
 
-const textOf = (state: FrozenState): string =>
-  JSON.stringify(state, (_, value: unknown) => {
+/** FNV-1a over what differs most between states. */
+function hashOf({ pipeline, tableId, inPort, actions, stack }: FrozenState): number {
+  let hash = 0x811c9dc5 ^ tableId ^ (inPort << 8) ^ (actions.length << 24) ^ (stack.length << 20);
+  for (let i = 0; i < pipeline.length; i++) hash = Math.imul(hash ^ pipeline[i]!, 0x01000193);
+  return hash;
+}
+
+/** An action in one text; different actions have different texts. */
+const textOf = (action: FrozenAction): string =>
+  JSON.stringify(action, (_, value: unknown) => {
     if (typeof value === 'bigint') return `${value}n`;
     return value instanceof Uint8Array ? toHex(value) : value;
   });
 
+/** Actions are a rule's: the same objects most of the time. */
+const sameActions = (a: readonly FrozenAction[], b: readonly FrozenAction[]): boolean =>
+  a.length === b.length && a.every((action, i) => action === b[i] || textOf(action) === textOf(b[i]!));
+
+const isSame = (a: FrozenState, b: FrozenState): boolean =>
+  a.bridge === b.bridge &&
+  a.tableId === b.tableId &&
+  a.ruleCookie === b.ruleCookie &&
+  a.inPort === b.inPort &&
+  a.isConntracked === b.isConntracked &&
+  equalBytes(a.pipeline, b.pipeline) &&
+  equalBytes(a.tunnel, b.tunnel) &&
+  equalBytes(a.userdata, b.userdata) &&
+  a.stack.length === b.stack.length &&
+  a.stack.every((value, i) => equalBytes(value, b.stack[i]!)) &&
+  sameActions(a.actions, b.actions) &&
+  sameActions(a.actionSet, b.actionSet);
+
 export class RecircTable implements RecircView {
   readonly #byId = new Map<number, Entry>();
-  readonly #byText = new Map<string, Entry>();
+  readonly #byHash = new Map<number, Entry[]>();
   #last = 0;
 
   intern(state: FrozenState): number {
-    const text = textOf(state);
-    let entry = this.#byText.get(text);
-    if (!entry) {
-      do this.#last = (this.#last + 1) >>> 0;
-      while (this.#last === 0 || this.#byId.has(this.#last));
-      entry = { id: this.#last, text, state, holders: 0 };
-      this.#byId.set(entry.id, entry);
-      this.#byText.set(text, entry);
-    }
+    const hash = hashOf(state);
+    const alike = this.#byHash.get(hash);
+    const known = alike?.find((entry) => isSame(entry.state, state));
+    if (known) return known.id;
+    do this.#last = (this.#last + 1) >>> 0;
+    while (this.#last === 0 || this.#byId.has(this.#last));
+    const entry: Entry = { id: this.#last, hash, state, holders: 0 };
+    this.#byId.set(entry.id, entry);
+    if (alike) alike.push(entry);
+    else this.#byHash.set(hash, [entry]);
     return entry.id;
   }
 
@@ -46,6 +73,8 @@ export class RecircTable implements RecircView {
     const entry = this.#byId.get(id);
     if (!entry || --entry.holders > 0) return;
     this.#byId.delete(id);
-    this.#byText.delete(entry.text);
+    const others = this.#byHash.get(entry.hash)!.filter((other) => other !== entry);
+    if (others.length > 0) this.#byHash.set(entry.hash, others);
+    else this.#byHash.delete(entry.hash);
   }
 }

@@ -20,6 +20,8 @@ export interface RuleState<A> {
   sendsRemoved: boolean;
   countsPackets: boolean;
   countsBytes: boolean;
+  /** Only told: it was asked for when the rule came. */
+  readonly resetsCounts?: boolean;
 }
 
 /** Its match is in the classifier of its table, by its id: a million of them must not hold a million keys. */
@@ -39,6 +41,8 @@ export class Rule<A> {
   sendsRemoved: boolean;
   countsPackets: boolean;
   countsBytes: boolean;
+  /** Only told: it was asked for when the rule came. */
+  resetsCounts: boolean;
   created: Micros;
   /** The hard timeout runs from here. */
   modified: Micros;
@@ -64,6 +68,7 @@ export class Rule<A> {
     this.sendsRemoved = state.sendsRemoved;
     this.countsPackets = state.countsPackets;
     this.countsBytes = state.countsBytes;
+    this.resetsCounts = state.resetsCounts ?? false;
     this.created = now;
     this.modified = now;
     this.used = now;
@@ -98,6 +103,7 @@ export class Rule<A> {
       this.sendsRemoved = old.sendsRemoved;
       this.countsPackets = old.countsPackets;
       this.countsBytes = old.countsBytes;
+      this.resetsCounts = old.resetsCounts;
       this.created = old.created;
     }
     if (!changesCookie) this.cookie = old.cookie;
@@ -106,6 +112,13 @@ export class Rule<A> {
       this.packets = old.packets;
       this.bytes = old.bytes;
     }
+  }
+
+  /** The first moment at which it is over, as far as is known; infinity for never. */
+  expiryTime(): Micros {
+    const hard = this.hardTimeout > 0 ? this.modified + this.hardTimeout * 1e6 : Number.POSITIVE_INFINITY;
+    const idle = this.idleTimeout > 0 ? this.used + this.idleTimeout * 1e6 : Number.POSITIVE_INFINITY;
+    return Math.min(hard, idle) + 1;
   }
 
   /** Why it is over by now; null when it is not. */

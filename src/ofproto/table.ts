@@ -1,6 +1,7 @@
 /** One flow table: a classifier, its limits, and which of its rules may be evicted. */
 import { Classifier, type PrefixField, type Version } from '../flow/classifier/index.ts';
 import type { KeyField, Match } from '../flow/key.ts';
+import type { TableMiss } from '../translate/types.ts';
 import type { Rule } from './rule.ts';
 
 /** Rules that share the values of these fields are a group; a rule of the largest group is evicted first. */
@@ -25,6 +26,14 @@ export class OfTable<A> {
   flowCount = 0;
   flowLimit = Number.POSITIVE_INFINITY;
   eviction: EvictionSettings | null = null;
+  /** OpenFlow 1.1 and 1.2: what becomes of packets that no rule takes. */
+  miss: TableMiss = 'default';
+  /** OpenFlow has asked for eviction (OFPTC_EVICTION). */
+  isEvicting = false;
+  /** Percent of free space at which OFPTC_VACANCY_EVENTS wants to hear of it; null for not. */
+  vacancy: { readonly down: number; readonly up: number } | null = null;
+  /** The vacancy event that comes next: that the table gets full, or that it has room again. */
+  nextVacancyEvent: 'vacancy_down' | 'vacancy_up' = 'vacancy_down';
   /** Only the switch itself changes it. */
   readonly isReadOnly: boolean;
   /** Not among "all tables". */
@@ -46,6 +55,27 @@ export class OfTable<A> {
     if (flowLimit !== undefined) this.flowLimit = flowLimit ?? Number.POSITIVE_INFINITY;
     if (prefixes !== undefined) this.classifier.setPrefixes(prefixes);
     if (eviction !== undefined) this.eviction = eviction;
+  }
+
+  /** Percent of the table that is free. */
+  get free(): number {
+    const { flowCount, flowLimit } = this;
+    if (!Number.isFinite(flowLimit) || flowLimit <= 0) return 100;
+    return Math.max(0, Math.floor(((flowLimit - flowCount) * 100) / flowLimit));
+  }
+
+  /** Asks for vacancy events, or with null for no more. */
+  watchVacancy(vacancy: { readonly down: number; readonly up: number } | null): void {
+    this.vacancy = vacancy;
+    if (vacancy) this.nextVacancyEvent = this.free < vacancy.up ? 'vacancy_up' : 'vacancy_down';
+  }
+
+  /** The vacancy event that is due by now; the other one comes next. Null for none. */
+  takeVacancyEvent(): 'vacancy_down' | 'vacancy_up' | null {
+    const { vacancy, free, nextVacancyEvent: next } = this;
+    if (!vacancy || (next === 'vacancy_down' ? free > vacancy.down : free < vacancy.up)) return null;
+    this.nextVacancyEvent = next === 'vacancy_down' ? 'vacancy_up' : 'vacancy_down';
+    return next;
   }
 
   match(rule: Rule<A>): Match {

@@ -27,6 +27,7 @@
  * monitor_cond_since always answers with the whole content.
  */
 export { OvsdbError } from './error.ts';
+export { type ClientOptions, DatabaseClient, Replica, ReplicaRow } from './client/index.ts';
 export { type Json, type JsonObject, parseJson, stringify } from './json.ts';
 export { Remote } from './remote.ts';
 export { schemaFromJson } from './schema.ts';

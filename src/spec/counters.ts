@@ -26,4 +26,6 @@ export const workerCounters: readonly CounterSpec[] = [
   { name: 'control_records', help: 'control records carried out' },
   { name: 'control_errors', help: 'control records refused' },
   { name: 'cache_insertions', help: 'entries written to the exact-match cache' },
+  { name: 'handed_over', help: 'frames handed to the worker that owns their output port' },
+  { name: 'taken_over', help: 'frames taken from other workers' },
 ];

@@ -52,6 +52,8 @@ const rows: readonly (readonly [name: string, help: string])[] = [
   ['link_queue', 'simulation: the link’s queue is full'],
   ['link_mtu', 'simulation: longer than the link’s MTU'],
   ['actions_too_long', 'translation: more actions than the datapath takes in one list'],
+  ['hand_over_full', 'the worker that owns the output port does not take frames fast enough'],
+  ['worker_lost', 'a worker had it when it died'],
 ];
 
 export const dropReasons: readonly DropReasonSpec[] = rows.map(([name, help], code) => ({ code, name, help }));

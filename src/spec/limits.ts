@@ -18,7 +18,11 @@ export const limits = {
   USERDATA_SIZE_MAX: 256,
   /** Bytes of the control ring. */
   CONTROL_RING_SIZE: 1048576,
-  /** Meters of one worker. */
+  /** Workers of one datapath: a bit each in a u32. */
+  WORKERS_MAX: 32,
+  /** Frames under way from one worker to another, chunks on their way back included. */
+  HAND_OVER_ENTRIES: 512,
+  /** Meters, which all workers share. */
   METERS_MAX: 4096,
   METER_BANDS_MAX: 8,
   /** Bytes in front of a frame's first byte in its chunk: the room for pushed headers (XDP_PACKET_HEADROOM). */

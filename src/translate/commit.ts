@@ -6,46 +6,78 @@
  * VLAN tags are compared from the innermost outwards: what the two have in common stays, the rest is popped and pushed.
  */
 import { type FlowKey, KEY, type KeyField, type KeyFieldName } from '../flow/key.ts';
-import type { SetField, SetTarget } from '../flow/odp/action.ts';
-import { FRAG_LATER } from '../gen/key.ts';
-import type { XlateContext } from './context.ts';
-import { VLAN_CFI, VLAN_TAGS } from './tags.ts';
+import type { DpAction, SetField, SetTarget } from '../flow/odp/action.ts';
+import { SLOW_ACTION, type XlateContext } from './context.ts';
+import { commonLabels, LSE, labelCount, popLabel, pushLabel } from './mpls-stack.ts';
+import { ETH_TYPE_ARP, ETH_TYPE_IP, ETH_TYPE_IPV6, isIp, isMpls } from './protocols.ts';
+import { tagCount, VLAN_TAGS } from './tags.ts';
 
 /** One set action: the header it works on, its fields, and the packets that have that header. */
 interface SetRow {
   readonly target: SetTarget;
   readonly fields: readonly KeyFieldName[];
-  readonly applies: (base: FlowKey) => boolean;
+  readonly applies: (flow: FlowKey, base: FlowKey) => boolean;
+  /** A packet without a protocol has no such header that could be set. */
+  readonly needsProtocol?: boolean;
+  /** The datapath cannot do it by itself. */
+  readonly isSlow?: boolean;
+  /** All fields are set, and all bits of them. */
+  readonly isWhole?: boolean;
 }
 
 const ethType = (base: FlowKey): number => base.get(KEY.eth_type);
-const isIpv4 = (base: FlowKey): boolean => ethType(base) === 0x0800;
-const isIpv6 = (base: FlowKey): boolean => ethType(base) === 0x86dd;
-const hasTransport =
+const isNetwork =
+  (type: number) =>
+  (_flow: FlowKey, base: FlowKey): boolean =>
+    ethType(base) === type;
+const isTransport =
   (proto: number) =>
-  (base: FlowKey): boolean =>
-    (isIpv4(base) || isIpv6(base)) && base.get(KEY.nw_proto) === proto && (base.get(KEY.nw_frag) & FRAG_LATER) === 0;
-const isIcmp = (base: FlowKey): boolean => isIpv4(base) && hasTransport(1)(base);
-const isIcmpv6 = (base: FlowKey): boolean => isIpv6(base) && hasTransport(58)(base);
-const isNeighborDiscovery = (base: FlowKey): boolean =>
-  isIcmpv6(base) && (base.get(KEY.tp_src) === 135 || base.get(KEY.tp_src) === 136);
+  (flow: FlowKey, base: FlowKey): boolean =>
+    flow.get(KEY.nw_proto) === proto && isIp(base);
+const isIcmp = (flow: FlowKey): boolean => ethType(flow) === ETH_TYPE_IP && flow.get(KEY.nw_proto) === 1;
+const isIcmpv6 = (flow: FlowKey): boolean => ethType(flow) === ETH_TYPE_IPV6 && flow.get(KEY.nw_proto) === 58;
+const isNeighborDiscovery = (flow: FlowKey, base: FlowKey): boolean =>
+  ethType(base) === ETH_TYPE_IPV6 && base.get(KEY.nw_proto) === 58 && flow.get(KEY.nw_proto) !== 0;
 
 /** In the order in which Open vSwitch commits. */
-const rows: readonly SetRow[] = [
-  { target: 'eth', fields: ['eth_src', 'eth_dst'], applies: (base) => base.get(KEY.packet_type) === 0 },
-  { target: 'ipv4', fields: ['ipv4_src', 'ipv4_dst', 'nw_tos', 'nw_ttl'], applies: isIpv4 },
-  { target: 'ipv6', fields: ['ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'nw_ttl'], applies: isIpv6 },
-  { target: 'nd', fields: ['nd_target', 'arp_sha', 'arp_tha'], applies: isNeighborDiscovery },
+const ethernetRow: SetRow = {
+  target: 'eth',
+  fields: ['eth_src', 'eth_dst'],
+  applies: (flow) => flow.get(KEY.packet_type) === 0,
+};
+
+const headerRows: readonly SetRow[] = [
+  {
+    target: 'nsh',
+    fields: ['nsh_flags', 'nsh_ttl', 'nsh_path', 'nsh_c1', 'nsh_c2', 'nsh_c3', 'nsh_c4'],
+    applies: (flow) => ethType(flow) === 0x894f,
+  },
+  {
+    target: 'ipv4',
+    fields: ['ipv4_src', 'ipv4_dst', 'nw_tos', 'nw_ttl'],
+    applies: isNetwork(ETH_TYPE_IP),
+    needsProtocol: true,
+  },
+  {
+    target: 'ipv6',
+    fields: ['ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'nw_ttl'],
+    applies: isNetwork(ETH_TYPE_IPV6),
+    needsProtocol: true,
+  },
+  { target: 'nd_ext', fields: ['nd_reserved', 'nd_options_type'], applies: isNeighborDiscovery, isSlow: true },
+  { target: 'nd', fields: ['nd_target', 'arp_sha', 'arp_tha'], applies: isNeighborDiscovery, isSlow: true },
   {
     target: 'arp',
     fields: ['ipv4_src', 'ipv4_dst', 'nw_proto', 'arp_sha', 'arp_tha'],
-    applies: (base) => ethType(base) === 0x0806 || ethType(base) === 0x8035,
+    applies: isNetwork(ETH_TYPE_ARP),
+    needsProtocol: true,
+    isSlow: true,
   },
-  { target: 'tcp', fields: ['tp_src', 'tp_dst'], applies: hasTransport(6) },
-  { target: 'udp', fields: ['tp_src', 'tp_dst'], applies: hasTransport(17) },
-  { target: 'sctp', fields: ['tp_src', 'tp_dst'], applies: hasTransport(132) },
-  { target: 'icmp', fields: ['tp_src', 'tp_dst'], applies: isIcmp },
-  { target: 'icmpv6', fields: ['tp_src', 'tp_dst'], applies: isIcmpv6 },
+  { target: 'tcp', fields: ['tp_src', 'tp_dst'], applies: isTransport(6) },
+  { target: 'udp', fields: ['tp_src', 'tp_dst'], applies: isTransport(17) },
+  { target: 'sctp', fields: ['tp_src', 'tp_dst'], applies: isTransport(132) },
+  { target: 'icmp', fields: ['tp_src', 'tp_dst'], applies: isIcmp, isSlow: true, isWhole: true },
+  { target: 'icmpv6', fields: ['tp_src', 'tp_dst'], applies: isIcmpv6, isSlow: true, isWhole: true },
 ];
 
 const lateRows: readonly SetRow[] = [
@@ -59,7 +91,13 @@ export function commit(ctx: XlateContext): void {
     if (tagCount(ctx.base) > 0) claimComparedTags(ctx);
     return;
   }
-  for (const row of rows) commitSet(ctx, row);
+  commitEncap(ctx);
+  commitSet(ctx, ethernetRow);
+  // Headers behind labels can only be set once the labels are off
+  const losesLabels = isMpls(ctx.base) && !isMpls(ctx.flow);
+  if (losesLabels) commitMpls(ctx);
+  for (const row of headerRows) commitSet(ctx, row);
+  if (!losesLabels) commitMpls(ctx);
   commitVlans(ctx);
   for (const row of lateRows) commitSet(ctx, row);
 }
@@ -69,19 +107,109 @@ const FIRST_WORD = KEY.packet_type.offset / 4;
 const END_WORD = (KEY.pkt_mark.offset + KEY.pkt_mark.size) / 4;
 
 /** Almost every packet leaves as it came. */
-function isUnchanged({ base: { words: base }, flow: { words: flow } }: XlateContext): boolean {
+function isUnchanged({ base: { words: base }, flow: { words: flow }, pendingEncap, isDecapPending }: XlateContext) {
+  if (pendingEncap || isDecapPending) return false;
   for (let i = FIRST_WORD; i < END_WORD; i++) if (base[i] !== flow[i]) return false;
   return true;
 }
 
+const PT_ETHERNET = 0;
+const PT_NSH = 0x1894f;
+/** First byte of the packet's headers in a key, and the end of them. */
+const HEADERS = [KEY.eth_dst.offset, KEY.dp_hash.offset] as const;
+
+/** Headers that were put on, or taken off, since the last commit. */
+function commitEncap(ctx: XlateContext): void {
+  const { flow, base, actions, pendingEncap, isDecapPending } = ctx;
+  const [type, was] = [flow.get(KEY.packet_type), base.get(KEY.packet_type)];
+  ctx.pendingEncap = null;
+  ctx.isDecapPending = false;
+  if (pendingEncap && type === PT_ETHERNET) {
+    actions.push({ type: 'push_eth', dst: flow.at(KEY.eth_dst).slice(), src: flow.at(KEY.eth_src).slice() });
+    base.copyField(flow, KEY.eth_src).copyField(flow, KEY.eth_dst);
+  } else if (pendingEncap) {
+    actions.push(pushNsh(flow, pendingEncap.data));
+    base.bytes.set(flow.bytes.subarray(...HEADERS), HEADERS[0]);
+    for (const field of [KEY.eth_type, KEY.nw_proto, KEY.nw_frag]) base.copyField(flow, field);
+  } else if (isDecapPending || type !== was) {
+    if (was === PT_ETHERNET) {
+      actions.push({ type: 'pop_eth' });
+      base.setZero(KEY.eth_src).setZero(KEY.eth_dst);
+    } else if (was === PT_NSH) actions.push({ type: 'pop_nsh' });
+  }
+  base.set(KEY.packet_type, type);
+}
+
+function pushNsh(flow: FlowKey, options: Uint8Array | null): DpAction {
+  const mdtype = flow.get(KEY.nsh_mdtype);
+  const fixed = flow.bytes.slice(KEY.nsh_c1.offset, KEY.nsh_c4.offset + KEY.nsh_c4.size);
+  return {
+    type: 'push_nsh',
+    flags: flow.get(KEY.nsh_flags),
+    ttl: flow.get(KEY.nsh_ttl),
+    mdtype,
+    np: flow.get(KEY.nsh_np),
+    path: flow.get(KEY.nsh_path),
+    metadata: mdtype === 1 ? fixed : (options ?? new Uint8Array(0)),
+  };
+}
+
+const ETH_TYPE_MPLS = 0x8847;
+
+/** Labels are compared from the bottom up: what the two stacks share stays, a top entry may be set, others go and come. */
+function commitMpls(ctx: XlateContext): void {
+  const { flow, base, actions } = ctx;
+  let has = labelCount(base);
+  const wants = labelCount(flow);
+  let common = commonLabels(flow, wants, base, has);
+  const type = ethType(flow);
+  while (has > common) {
+    if (has - 1 === common && wants > common) {
+      const lse = LSE[wants - has]!;
+      const value = flow.at(lse).slice();
+      actions.push({ type: 'set', target: 'mpls', fields: [{ field: 'mpls_lse0', value, mask: null }] });
+      base.setBytes(KEY.mpls_lse0, value);
+      common++;
+    } else {
+      actions.push({ type: 'pop_mpls', ethType: !isMpls(flow) && has > 1 ? ETH_TYPE_MPLS : type });
+      popLabel(base, has, type, null);
+      has--;
+    }
+  }
+  for (; has < wants; has++) {
+    const lse = flow.get(LSE[wants - has - 1]!);
+    actions.push({ type: 'push_mpls', ethType: type, lse });
+    pushLabel(base, has, type, null);
+    base.set(KEY.mpls_lse0, lse);
+  }
+}
+
 function commitSet(ctx: XlateContext, row: SetRow): void {
-  if (!row.applies(ctx.base)) return;
+  if (!row.applies(ctx.flow, ctx.base)) return;
+  if (row.needsProtocol && !mayHaveHeader(ctx, row)) return;
   const fields: SetField[] = [];
   for (const name of row.fields) {
     const changed = changedField(ctx, KEY[name]);
     if (changed) fields.push(changed);
   }
-  if (fields.length > 0) ctx.actions.push({ type: 'set', target: row.target, fields });
+  if (fields.length === 0) return;
+  if (row.isSlow) ctx.slowPath |= SLOW_ACTION;
+  ctx.actions.push({ type: 'set', target: row.target, fields: row.isWhole ? wholeFields(ctx, row) : fields });
+}
+
+/** What hangs on the protocol is for that protocol only, whatever the tables have looked at. */
+function mayHaveHeader({ base, flow, claims }: XlateContext, { fields }: SetRow): boolean {
+  if (fields.every((name) => base.sameField(flow, KEY[name]))) return false;
+  claims.setAllOnes(KEY.nw_proto);
+  return flow.get(KEY.nw_proto) !== 0;
+}
+
+/** All fields of a row as they are, whatever was looked at: then all of them were. */
+function wholeFields({ flow, wildcards }: XlateContext, { fields }: SetRow): SetField[] {
+  return fields.map((field) => {
+    wildcards.setAllOnes(KEY[field]);
+    return { field, value: flow.at(KEY[field]).slice(), mask: null };
+  });
 }
 
 function changedField(ctx: XlateContext, field: KeyField): SetField | null {
@@ -92,13 +220,12 @@ function changedField(ctx: XlateContext, field: KeyField): SetField | null {
   const value = is.map((byte, i) => byte & mask[i]!);
   looked.set(mask);
   was.set(is);
+  if (field.order === 'le') {
+    mask.reverse();
+    value.reverse();
+  }
   return { field: field.name, value, mask: mask.every((byte) => byte === 0xff) ? null : mask };
 }
-
-const tagCount = (key: FlowKey): number => {
-  const first = VLAN_TAGS.findIndex(({ tci }) => (key.get(tci) & VLAN_CFI) === 0);
-  return first < 0 ? VLAN_TAGS.length : first;
-};
 
 const sameTag = (a: FlowKey, i: number, b: FlowKey, j: number): boolean =>
   a.get(VLAN_TAGS[i]!.tci) === b.get(VLAN_TAGS[j]!.tci) && a.get(VLAN_TAGS[i]!.tpid) === b.get(VLAN_TAGS[j]!.tpid);

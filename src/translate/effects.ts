@@ -3,6 +3,7 @@ import type { Effects } from './types.ts';
 
 /** Does nothing: trace, and re-translation when only the answer counts. */
 export const noEffects: Effects = {
+  isDry: true,
   learnMac: () => false,
   learnNeighbor: () => undefined,
   refreshNeighbor: () => undefined,

@@ -2,22 +2,34 @@
 import { KEY } from '../flow/key.ts';
 import { commit } from './commit.ts';
 import type { XlateContext } from './context.ts';
-import { clearConnection, clearTunnel, copyTunnel } from './protocols.ts';
+import { clearConnection, clearPipeline, clearTunnel, copyTunnel } from './protocols.ts';
 import { nativeTunnelOutput, tunnelSend } from './tunnel/send.ts';
 import { terminateTunnel } from './tunnel/terminate.ts';
 import type { OfPort, PortPicture } from './types.ts';
 
+export interface OutputOptions {
+  /** Nothing comes behind it in the pipeline. */
+  readonly isLast?: boolean;
+  /** Its packet has been cut: it cannot go into another bridge. */
+  readonly isTruncated?: boolean;
+  /** ALL goes to ports that spanning tree blocks, too. */
+  readonly ignoresStp?: boolean;
+}
+
+const NO_OPTIONS: OutputOptions = {};
+
 /** Sends the packet as it is now out by a port. The flow is afterwards what it was before. */
-export function composeOutput(ctx: XlateContext, ofport: OfPort): void {
+export function composeOutput(ctx: XlateContext, ofport: OfPort, options: OutputOptions = NO_OPTIONS): void {
   const port = ctx.bridge.ports.get(ofport);
   if (!port) {
     ctx.report('warning', 'Nonexistent output port');
     ctx.noteDrop('output_no_port');
     return;
   }
-  if (!mayLeave(ctx, port)) return;
+  if (!mayLeave(ctx, port, options)) return;
   if (port.kind === 'patch') {
-    outputPatch(ctx, port);
+    if (options.isTruncated) ctx.report('error', 'Cannot truncate output to patch port');
+    outputPatch(ctx, port, options.isLast ?? false);
     return;
   }
   if (port.kind === 'tunnel') {
@@ -31,15 +43,26 @@ export function composeOutput(ctx: XlateContext, ofport: OfPort): void {
   else ctx.actions.push({ type: 'output', port: port.dpPort });
 }
 
-function mayLeave(ctx: XlateContext, port: PortPicture): boolean {
+function mayLeave(ctx: XlateContext, port: PortPicture, { ignoresStp }: OutputOptions): boolean {
+  if (ctx.bridge.portConfig.get(port.ofport)?.noForward) {
+    ctx.report('detail', 'OFPPC_NO_FWD set, skipping output');
+    ctx.noteDrop('output_down');
+    return false;
+  }
   if (ctx.inPort?.bundle.protected && port.bundle.protected) {
     ctx.report('warning', 'Flow is between protected ports, skipping output.');
     ctx.noteDrop('no_output');
     return false;
   }
-  if (port.forwards) return true;
-  ctx.report('warning', 'STP not in forwarding state, skipping output');
-  ctx.noteDrop('output_down');
+  if (!ignoresStp && !port.forwards) {
+    ctx.report('warning', 'STP not in forwarding state, skipping output');
+    ctx.noteDrop('output_down');
+    return false;
+  }
+  if (ctx.flow.isZero(KEY.packet_type)) return true;
+  const text = 'Trying to send non-Ethernet packet through legacy L2 port. Dropping packet.';
+  ctx.report('warning', text);
+  ctx.noteDrop('no_output');
   return false;
 }
 
@@ -50,9 +73,9 @@ function patchPeer(ctx: XlateContext, port: PortPicture): PortPicture | null {
   return other?.peer?.bridge === port.bridge && other.peer.port === port.name ? other : null;
 }
 
-function outputPatch(ctx: XlateContext, port: PortPicture): void {
+function outputPatch(ctx: XlateContext, port: PortPicture, isLast: boolean): void {
   const peer = patchPeer(ctx, port);
-  if (peer) enterBridge(ctx, port, peer);
+  if (peer) enterBridge(ctx, port, peer, isLast);
   else ctx.noteDrop('output_no_port');
 }
 
@@ -62,7 +85,7 @@ function outputTunnel(ctx: XlateContext, port: PortPicture): void {
   if (tunnelSend(ctx, port)) {
     ctx.report('detail', 'output to native tunnel');
     commit(ctx);
-    nativeTunnelOutput(ctx, port, (underlay) => enterBridge(ctx, null, underlay));
+    nativeTunnelOutput(ctx, port, (underlay) => enterBridge(ctx, null, underlay, false));
   }
   ctx.flow.copyFrom(saved);
   ctx.keys.release(mark);
@@ -73,40 +96,62 @@ function outputTunnel(ctx: XlateContext, port: PortPicture): void {
  * metadata; its errors stay there, and what it changed of the packet is undone.
  * @param from the patch port that the packet left by; null when a tunnel pushed it out
  */
-function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPicture): void {
+function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPicture, isLast: boolean): void {
   const bridge = ctx.picture.bridges.get(to.bridge);
   if (!bridge) return;
-  const outerBridge = ctx.bridge;
+  const { stack, actionSet, hasGroupInSet, isConntracked, wasMpls, bridge: outerBridge } = ctx;
   const { mark } = ctx.keys;
   const outerFlow = ctx.keys.copy(ctx.flow);
   const outerWildcards = ctx.keys.copy(ctx.wildcards);
-  ctx.flow.set(KEY.in_port, to.ofport);
-  clearTunnel(ctx.flow);
-  clearConnection(ctx.flow);
+  const { flow } = ctx;
+  flow.set(KEY.in_port, to.ofport);
+  clearTunnel(flow);
+  clearConnection(flow);
   clearTunnel(ctx.wildcards);
+  clearPipeline(flow);
+  ctx.isConntracked = false;
+  ctx.stack = [];
+  ctx.actionSet = [];
+  ctx.hasGroupInSet = false;
   ctx.bridge = bridge;
-  ctx.inBridge(bridge.name, () => receiveInBridge(ctx, to));
+  ctx.inBridge(bridge.name, () => receiveInBridge(ctx, to, isLast));
   ctx.bridge = outerBridge;
-  ctx.flow.copyFrom(outerFlow);
+  ctx.stack = stack;
+  ctx.actionSet = actionSet;
+  ctx.hasGroupInSet = hasGroupInSet;
+  ctx.isConntracked = isConntracked;
+  ctx.wasMpls = wasMpls;
+  flow.copyFrom(outerFlow);
   copyTunnel(ctx.wildcards, outerWildcards);
   ctx.keys.release(mark);
+  // What happened there, errors included, is no matter of this bridge
+  ctx.isExiting = false;
   ctx.error = 'none';
   if (!from) return;
   ctx.effects.creditPort(from.bridge, from.ofport, 'tx');
   ctx.effects.creditPort(to.bridge, to.ofport, 'rx');
 }
 
-function receiveInBridge(ctx: XlateContext, to: PortPicture): void {
+function receiveInBridge(ctx: XlateContext, to: PortPicture, isLast: boolean): void {
+  const call = { mayPacketIn: true, honorsMiss: true, isLast, isClone: true };
+  if (ctx.bridge.portConfig.get(to.ofport)?.noReceive) {
+    ctx.noteDrop('output_down');
+    return;
+  }
+  if (to.forwards) {
+    ctx.enterTable(ctx, 0, call);
+    ctx.bodies.finish(ctx);
+    return;
+  }
+  // The tables may learn from the packet, but it goes nowhere
   const { mark } = ctx.keys;
   const base = ctx.keys.copy(ctx.base);
   const { actions } = ctx;
   const count = actions.length;
-  ctx.enterTable(ctx, 0);
-  if (!to.forwards) {
-    // The tables may learn from the packet, but it goes nowhere
-    actions.length = count;
-    ctx.base.copyFrom(base);
-    ctx.noteDrop('output_down');
-  }
+  ctx.enterTable(ctx, 0, call);
+  actions.length = count;
+  ctx.base.copyFrom(base);
+  ctx.cancelFreeze();
+  ctx.noteDrop('output_down');
   ctx.keys.release(mark);
 }

@@ -7,7 +7,17 @@
  * Invariants. A state is never changed. An id stays valid while somebody holds it, and is not given to another state before
  * nobody does. Bytes in a state are its own: no key of a translation is in it.
  */
-import type { OfAction } from '../openflow/action/types.ts';
+import type { PipelineKey } from '../flow/key.ts';
+import type { OfAction, OfNat } from '../openflow/action/types.ts';
+
+/** Says whose actions follow among frozen ones: table and cookie for packet-ins and for resubmits to the present table. */
+export interface Unroll {
+  readonly type: 'unroll';
+  readonly tableId: number;
+  readonly ruleCookie: bigint;
+}
+
+export type FrozenAction = OfAction | Unroll;
 
 export interface FrozenState {
   /** Bridge that the packet goes on in. */
@@ -24,14 +34,22 @@ export interface FrozenState {
   readonly tunnel: Uint8Array;
   /** Top of the stack last; values in network order. */
   readonly stack: readonly Uint8Array[];
-  /** OpenFlow port of the patch port by which the packet came into the bridge; null otherwise. */
-  readonly patchPort: number | null;
   readonly isConntracked: boolean;
-  readonly wasMpls: boolean;
   /** What is left to be done before anything else. */
-  readonly actions: readonly OfAction[];
+  readonly actions: readonly FrozenAction[];
   /** The action set of OpenFlow 1.1 and later. */
   readonly actionSet: readonly OfAction[];
+  /** What the action that sends the packet to a controller gives along with it. */
+  readonly userdata: Uint8Array;
+}
+
+/** A copy of a packet that conntrack sends back. */
+export interface RecircFork {
+  readonly id: number;
+  readonly zone: number;
+  /** As the pipeline has it there; in_port is an OpenFlow port. */
+  readonly flow: PipelineKey;
+  readonly nat: OfNat | null;
 }
 
 /** The switch's frozen states. */

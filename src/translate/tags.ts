@@ -1,7 +1,9 @@
 /** The key's fields for VLAN tags, outermost first. */
 import { type FlowKey, KEY, type KeyField } from '../flow/key.ts';
 
-export { VLAN_CFI } from '../gen/key.ts';
+import { VLAN_CFI } from '../gen/key.ts';
+
+export { VLAN_CFI };
 
 interface TagFields {
   readonly tpid: KeyField;
@@ -26,3 +28,7 @@ export function restoreTags(flow: FlowKey, saved: SavedTags): void {
     flow.set(tpid, saved[i]! >>> 16).set(tci, saved[i]! & 0xffff);
   }
 }
+
+/** Tags that a key has. */
+export const tagCount = (key: FlowKey): number =>
+  (key.get(KEY.vlan_tci) & VLAN_CFI) === 0 ? 0 : (key.get(KEY.vlan2_tci) & VLAN_CFI) === 0 ? 1 : 2;

@@ -1,12 +1,14 @@
 /** The story of a translation as text, in the form of `ovs-appctl ofproto/trace`. */
-import type { TraceKind, TraceNode } from './types.ts';
+import type { TraceKind, TraceNode, XlateError, XlateOut } from './types.ts';
 
 /** Kinds whose lines stand one step in from the heading above them, even the last of them. */
-const terminal: ReadonlySet<TraceKind> = new Set(['action', 'detail', 'warning', 'error']);
+const terminal: ReadonlySet<TraceKind> = new Set(['action', 'bucket', 'detail', 'warning', 'error']);
 
 const line: Readonly<Record<TraceKind, (text: string) => string>> = {
   bridge: (text) => text,
   table: (text) => text,
+  thaw: (text) => text,
+  bucket: (text) => text,
   action: (text) => text,
   detail: (text) => ` -> ${text}`,
   warning: (text) => ` >> ${text}`,
@@ -32,11 +34,15 @@ export interface TraceTexts {
   readonly finalFlow: string;
   readonly megaflow: string;
   readonly actions: string;
+  /** Why translation gave up; null when it did not. */
+  readonly failure?: string | null;
+  /** Why the datapath cannot do it by itself: what each bit of XlateOut.slowPath means. */
+  readonly slowPath?: readonly string[];
 }
 
 /** The whole of it, with a line end behind every line. */
 export function formatTrace(roots: readonly TraceNode[], texts: TraceTexts): string {
-  const { flow, finalFlow, megaflow, actions } = texts;
+  const { flow, finalFlow, megaflow, actions, failure = null, slowPath = [] } = texts;
   return [
     `Flow: ${flow}`,
     ...lines(roots, 0),
@@ -44,6 +50,43 @@ export function formatTrace(roots: readonly TraceNode[], texts: TraceTexts): str
     `Final flow: ${finalFlow}`,
     `Megaflow: ${megaflow}`,
     `Datapath actions: ${actions}`,
+    ...(failure === null ? [] : [`Translation failed (${failure}), packet is dropped.`]),
+    ...(failure === null && slowPath.length > 0 ? ['This flow is handled by the userspace slow path because it:'] : []),
+    ...(failure === null ? slowPath.map((reason) => `  - ${reason}.`) : []),
     '',
   ].join('\n');
 }
+
+/** Errors as the trace says them. */
+const failures: Readonly<Record<XlateError, string | null>> = {
+  none: null,
+  recursion: 'Recursion too deep',
+  resubmits: 'Too many resubmits',
+  in_port_invalid: 'No ofproto-dpif port',
+  tunnel_no_config: 'No ofproto-dpif port',
+  stack_too_deep: 'Stack too deep',
+  no_recirculation_context: 'No recirculation context',
+  recirculation_conflict: 'Recirculation conflict',
+  too_many_mpls_labels: 'Too many MPLS labels',
+  invalid_tunnel_metadata: 'Invalid tunnel metadata',
+  unsupported_packet_type: 'Unsupported packet type',
+  too_many_vlans: 'Invalid number of VLANs',
+  forwarding_disabled: 'Forwarding is disabled',
+};
+
+/** Bit i of XlateOut.slowPath. */
+const slowPathReasons = [
+  'Consists of CFM packets',
+  'Consists of BFD packets',
+  'Consists of LACP packets',
+  'Consists of STP packets',
+  'Consists of LLDP packets',
+  'Uses action(s) not supported by datapath',
+  "Datapath can't match specifically enough",
+];
+
+/** What a trace says below the datapath actions. */
+export const afterActions = ({ error, slowPath }: XlateOut): Pick<TraceTexts, 'failure' | 'slowPath'> => ({
+  failure: failures[error],
+  slowPath: slowPathReasons.filter((_, bit) => (slowPath & (1 << bit)) !== 0),
+});

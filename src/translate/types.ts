@@ -12,7 +12,7 @@ import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 import type { OfAction } from '../openflow/action/types.ts';
 import type { MacObservation } from '../protocol/mac-learning.ts';
-import type { FrozenState, RecircView } from './recirc.ts';
+import type { FrozenState, RecircFork, RecircView } from './recirc.ts';
 import type { KeyScratch } from './scratch.ts';
 
 export type { MacObservation } from '../protocol/mac-learning.ts';
@@ -188,6 +188,8 @@ export interface BridgePicture {
   readonly pipeline: PipelineView;
   /** Whether a port's OpenFlow configuration and link let packets out; a watch port of a group is live when its link is. */
   readonly portConfig: ReadonlyMap<OfPort, PortConfigView>;
+  /** Whether somebody collects the samples of `sample` actions. */
+  readonly samplesFlows?: boolean;
 }
 
 /** How to reach an address: a row of the routing table that applies to it. */
@@ -245,6 +247,8 @@ export interface SwitchPicture {
  * repeats them with a flow's statistics) and none (trace without side effects).
  */
 export interface Effects {
+  /** Nothing is done: a trace. Copies for controllers say so, and nothing is learned. */
+  readonly isDry?: boolean;
   /** Returns true when that is news: the trace tells it then. */
   learnMac(bridge: string, entry: MacObservation): boolean;
   /** An ARP or neighbour discovery packet went by: it may resolve a tunnel's next hop. */
@@ -263,7 +267,7 @@ export interface Effects {
   creditGroup(bridge: string, groupId: number, bucketId: number | null): void;
   /** A learn action made (or refreshed, or deleted) this flow. Returns false when its limit keeps it out. */
   learnFlow(bridge: string, flow: LearnedFlow): boolean;
-  /** fin_timeout saw the end of a connection. Seconds; 0 for as it is. */
+  /** fin_timeout: when there is a FIN or RST among the packets, the rule's time-outs fall to these. Seconds; 0 for as it is. */
   reduceTimeouts(bridge: string, rule: RuleView, idle: number, hard: number): void;
   /** A packet for controllers, as it is at this point. Only translations that have the frame call it. */
   packetIn(bridge: string, packet: PacketInView): void;
@@ -287,7 +291,7 @@ export interface LearnedFlow {
 
 /** A packet for controllers (OFPT_PACKET_IN). */
 export interface PacketInView {
-  /** 0 no match, 1 action, 2 invalid TTL, 3 action set, 4 group, 5 packet-out. */
+  /** 0 no match, 1 action, 2 invalid TTL, 3 action set, 4 group, 5 packet-out; 6 a table-miss rule, 7 a miss without one. */
   readonly reason: number;
   readonly tableId: number;
   readonly cookie: bigint;
@@ -302,7 +306,7 @@ export interface PacketInView {
   readonly continuation: FrozenState | null;
 }
 
-export type TraceKind = 'bridge' | 'table' | 'action' | 'detail' | 'warning' | 'error';
+export type TraceKind = 'bridge' | 'table' | 'thaw' | 'bucket' | 'action' | 'detail' | 'warning' | 'error';
 
 /** A line of what happened, and what happened below it. */
 export interface TraceNode {
@@ -323,6 +327,8 @@ export interface XlateIn {
   readonly effects: Effects;
   /** Roots of the trace are added to this list when it is given. */
   readonly trace?: TraceNode[];
+  /** Copies that conntrack sends back are added to this list when it is given: a trace goes on with them. */
+  readonly forks?: RecircFork[];
   /** What the answer's keys are made of: they are good until the next translation with the same scratch. */
   readonly scratch?: KeyScratch;
   /**

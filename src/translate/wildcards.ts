@@ -1,8 +1,8 @@
 /** What every translation looks at, and what is left of the wildcards at its end. */
-import { type FlowKey, type FlowMask, KEY, type PipelineKey } from '../flow/key.ts';
+import { type FlowKey, KEY, PIPELINE, type PipelineKey } from '../flow/key.ts';
 import { FRAG_LATER, TUNNEL_FLAG_CSUM, TUNNEL_FLAG_DONT_FRAGMENT, TUNNEL_FLAG_KEY } from '../gen/key.ts';
 import type { XlateContext } from './context.ts';
-import { hasTunnel, isIp } from './protocols.ts';
+import { clearTunnel, ETH_TYPE_IP, ETH_TYPE_IPV6, hasTunnel, isIp, isMpls } from './protocols.ts';
 import { VLAN_CFI, VLAN_TAGS } from './tags.ts';
 
 const ECN = 0x03;
@@ -21,8 +21,24 @@ export function startWildcards(ctx: XlateContext): void {
   if (isIp(flow) && (flow.get(KEY.tun_tos) & ECN) === CONGESTION) ctx.unwildcardBits(KEY.nw_tos, ECN);
 }
 
-/** Takes out what actions added for headers that the packet does not have. */
-export function finishWildcards(wildcards: FlowMask, key: FlowKey): void {
+/** ICMP's type and code are eight bits in sixteen. */
+function isIcmp(flow: FlowKey): boolean {
+  const proto = flow.get(KEY.nw_proto);
+  const type = flow.get(KEY.eth_type);
+  return (proto === 1 && type === ETH_TYPE_IP) || (proto === 58 && type === ETH_TYPE_IPV6);
+}
+
+/**
+ * Takes out what tables and actions added for what the packet, or the datapath, does not have.
+ * @param key the packet as it came in @param flow as it is at the end
+ */
+export function finishWildcards(wildcards: PipelineKey, key: FlowKey, flow: FlowKey): void {
+  wildcards.bytes.fill(0, PIPELINE.metadata.offset);
+  if (!hasTunnel(key)) clearTunnel(wildcards);
+  if (key.get(KEY.packet_type) !== 0) wildcards.setZero(KEY.eth_dst).setZero(KEY.eth_src);
+  if (isIcmp(flow) || isIcmp(key)) {
+    for (const field of [KEY.tp_src, KEY.tp_dst]) wildcards.set(field, wildcards.get(field) & 0xff);
+  }
   for (const { tpid, tci } of VLAN_TAGS) {
     const isPresent = key.get(tpid) !== 0;
     if (!isPresent) {
@@ -32,11 +48,10 @@ export function finishWildcards(wildcards: FlowMask, key: FlowKey): void {
       wildcards.set(tci, wildcards.get(tci) | VLAN_CFI);
     }
   }
-  const ethType = key.get(KEY.eth_type);
-  if (ethType !== 0x8847 && ethType !== 0x8848) {
+  if (!isMpls(key)) {
     for (const lse of [KEY.mpls_lse0, KEY.mpls_lse1, KEY.mpls_lse2]) wildcards.set(lse, 0);
   }
-  if ((key.get(KEY.nw_frag) & FRAG_LATER) !== 0) {
+  if ((flow.get(KEY.nw_frag) & FRAG_LATER) !== 0) {
     wildcards.set(KEY.tp_src, 0);
     wildcards.set(KEY.tp_dst, 0);
   }

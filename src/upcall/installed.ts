@@ -1,6 +1,7 @@
 /** Actions as they stand in megaflows. */
 import { encodeActions } from '../datapath/actions.ts';
 import type { DpAction, DpPort } from '../flow/odp/action.ts';
+import { encodeCookie } from '../flow/odp/actions/cookie.ts';
 import { ACTIONS_SIZE_MAX } from '../gen/limits.ts';
 import type { XlateOut } from '../translate/types.ts';
 
@@ -23,8 +24,19 @@ function sizeBound(actions: readonly DpAction[]): number {
   return size;
 }
 
+/** What a megaflow of the slow path does: every packet comes up. */
+function slowPathActions(reasons: number): DpAction[] {
+  const userdata = encodeCookie({ name: 'slow_path', values: { reason: BigInt(reasons) } });
+  return [{ type: 'userspace', reason: 'slow_path', pid: 0, userdata, tunnelOutPort: null, withActions: false }];
+}
+
+/** The actions as they stand in a megaflow. */
+export function encodeInstalled(out: Pick<XlateOut, 'actions' | 'drop' | 'slowPath'>): Uint8Array {
+  return out.slowPath === 0 ? encodeActionsOf(out) : encodeActions(slowPathActions(out.slowPath));
+}
+
 /** The actions as the datapath gets them: a drop says why, and so does a list that is too long for it. */
-export function encodeInstalled({ actions, drop }: Pick<XlateOut, 'actions' | 'drop'>): Uint8Array {
+export function encodeActionsOf({ actions, drop }: Pick<XlateOut, 'actions' | 'drop'>): Uint8Array {
   if (actions.length === 0) return encodeActions([{ type: 'drop', reason: drop }]);
   if (sizeBound(actions) > ACTIONS_SIZE_MAX) return encodeActions([{ type: 'drop', reason: 'actions_too_long' }]);
   return encodeActions(actions);

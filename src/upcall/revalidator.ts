@@ -12,8 +12,8 @@
  * mask no longer covers all that is looked at is deleted, never widened.
  */
 import { decodeActions } from '../datapath/actions.ts';
-import type { DpFlowStats } from '../datapath/types.ts';
-import { FlowKey, inPortOf, maskedMatch } from '../flow/key.ts';
+import { type DpFlowStats, workerOfFlow } from '../datapath/types.ts';
+import { FlowKey, inPortOf, KEY, maskedMatch } from '../flow/key.ts';
 import type { DpPort } from '../flow/odp/action.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import type { Micros } from '../lib/clock.ts';
@@ -24,12 +24,16 @@ import type { XlateOut } from '../translate/types.ts';
 import { encodeInstalled, namesPort } from './installed.ts';
 import { Interner } from './interner.ts';
 import { coversMask, unpackKey } from './packed-key.ts';
-import type { PictureSource, UpcallCounters, UpcallDatapath, UpcallOptions } from './types.ts';
+import { holdIds, releaseIds } from './recirc-ids.ts';
+import type { PictureSource, UpcallCounters, UpcallDatapath, UpcallOptions, UpcallParts } from './types.ts';
 import type { Ukey, UkeyTable } from './ukey.ts';
 
 /** What things take of the budget; to look at a megaflow takes 1. */
 const LOOKUP_WORK = 16;
 const DELETION_WORK = 8;
+
+/** Megaflows that a pass may begin for without a pause since the last one: so many are looked at in a few milliseconds. */
+const HURRIED_MAX = 1024;
 
 /** Microseconds that each megaflow adds to the time between two passes. */
 const PASS_COST_PER_FLOW: Micros = 1;
@@ -44,17 +48,12 @@ export class Revalidator {
   readonly #actions = new Interner<Uint8Array>();
   /** The key of the megaflow at hand. */
   readonly #key = new FlowKey();
+  readonly #forgotten = new FlowKey();
   #pass: IterableIterator<Ukey> | null = null;
   #passGeneration = -1;
   #lastPass: Micros = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    datapath: UpcallDatapath,
-    source: PictureSource,
-    ukeys: UkeyTable,
-    options: UpcallOptions,
-    counters: UpcallCounters,
-  ) {
+  constructor({ datapath, source, ukeys, options, counters }: UpcallParts) {
     this.#datapath = datapath;
     this.#source = source;
     this.#ukeys = ukeys;
@@ -93,6 +92,19 @@ export class Revalidator {
     return this.#lastPass + Math.min(pause, this.#options.interval);
   }
 
+  /** The next pass does not wait: flow tables have changed, and the next packet is to see it. */
+  hurry(): void {
+    if (this.#ukeys.size <= HURRIED_MAX) this.#lastPass = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Credits what the datapath has counted since, as megaflows were translated last: before tables change, or are shown. */
+  settle(now: Micros): void {
+    for (const ukey of this.#ukeys.values()) {
+      const stats = this.#datapath.flowStats(ukey.id);
+      if (stats && this.#datapath.flowGeneration(ukey.id) === ukey.generation) this.#credit(ukey, stats, now);
+    }
+  }
+
   /** Credits everything and deletes every megaflow: for closing. */
   flush(now: Micros): void {
     for (const ukey of this.#ukeys.values()) this.#delete(ukey, now);
@@ -122,7 +134,7 @@ export class Revalidator {
     const stats = this.#datapath.flowStats(ukey.id);
     if (!stats || this.#datapath.flowGeneration(ukey.id) !== ukey.generation) {
       // Somebody else deleted it
-      this.#ukeys.delete(ukey);
+      this.#forget(ukey);
       return 1;
     }
     const isIdle = now - Math.max(stats.used, ukey.created) >= this.#options.maxIdle;
@@ -143,7 +155,8 @@ export class Revalidator {
     ukey.packets = stats.packets;
     ukey.bytes = stats.bytes;
     // Addresses were last seen when the flow was last used, which may be a while ago
-    const effects = this.#source.effects({ now: Math.min(now, stats.used || now), packets, bytes });
+    const { tcpFlags } = stats;
+    const effects = this.#source.effects({ now: Math.min(now, stats.used || now), packets, bytes, tcpFlags });
     for (const effect of ukey.effects) effect(effects);
   }
 
@@ -154,6 +167,9 @@ export class Revalidator {
     const key = unpackKey(ukey.key, this.#key);
     const effects: RecordedEffect[] = [];
     const out = translate({ picture, key, frame: null, now, effects: recordEffects(noEffects, effects), scratch });
+    holdIds(picture.recircs, out.recircIds);
+    releaseIds(picture.recircs, ukey.recircIds);
+    ukey.recircIds = out.recircIds;
     ukey.effects = effects;
     ukey.pictureGeneration = picture.generation;
     return out;
@@ -168,7 +184,7 @@ export class Revalidator {
   #replaceActions(ukey: Ukey, actions: Uint8Array): boolean {
     if (equalBytes(ukey.actions, actions)) return true;
     const match = maskedMatch(unpackKey(ukey.key, this.#key), unpackKey(ukey.mask, new FlowKey()));
-    const put = this.#datapath.putFlow(match, actions, { replace: true });
+    const put = this.#datapath.putFlow(match, actions, { replace: true, worker: workerOfFlow(ukey.id) });
     if (!put.ok || put.value !== ukey.id) return false;
     ukey.actions = this.#actions.intern(actions);
     this.#counters.modified++;
@@ -178,6 +194,12 @@ export class Revalidator {
   #delete(ukey: Ukey, now: Micros): void {
     const deleted = this.#datapath.deleteFlow(ukey.id, ukey.generation);
     if (deleted.ok) this.#credit(ukey, deleted.value, now);
+    this.#forget(ukey);
+  }
+
+  #forget(ukey: Ukey): void {
     this.#ukeys.delete(ukey);
+    const { recircs } = this.#source.picture();
+    releaseIds(recircs, ukey.recircIds, unpackKey(ukey.key, this.#forgotten).get(KEY.recirc_id));
   }
 }

@@ -2,6 +2,7 @@
 import type { Datapath } from '../datapath/datapath.ts';
 import { MILLISECOND, type Micros, SECOND } from '../lib/clock.ts';
 import type { Effects, SwitchPicture } from '../translate/types.ts';
+import type { UkeyTable } from './ukey.ts';
 
 /** The part of the datapath that handler and revalidator use: tests put a fake in its place. */
 export type UpcallDatapath = Pick<
@@ -14,13 +15,24 @@ export interface Credit {
   readonly now: Micros;
   readonly packets: number;
   readonly bytes: number;
+  /** TCP flags of all of them: reduceTimeouts is for packets with FIN or RST. */
+  readonly tcpFlags: number;
 }
 
 export interface PictureSource {
   /** The picture at this moment; the same object until something changes. */
   picture(): SwitchPicture;
-  /** Effects that change the switch, for so many packets. */
+  /** Effects that change the switch, for so many packets. packetIn of them takes what a `controller` action sent up. */
   effects(credit: Credit): Effects;
+}
+
+/** What handler and revalidator share. */
+export interface UpcallParts {
+  readonly datapath: UpcallDatapath;
+  readonly source: PictureSource;
+  readonly ukeys: UkeyTable;
+  readonly options: UpcallOptions;
+  readonly counters: UpcallCounters;
 }
 
 export interface UpcallOptions {
@@ -56,6 +68,12 @@ export interface UpcallCounters {
   notInstalledLimit: number;
   notInstalledOnce: number;
   notInstalledRefused: number;
+  /** Frames that actions sent up: for controllers, to be translated one by one, as samples. */
+  packetIns: number;
+  slowPath: number;
+  samples: number;
+  /** Frames for controllers whose metadata nobody remembers any more, or whose user data say nothing: lost. */
+  lostPacketIns: number;
   /** Frames that the datapath could not send on. */
   failed: number;
   /** Passes over all megaflows. */
@@ -76,6 +94,10 @@ export const newUpcallCounters = (): UpcallCounters => ({
   notInstalledLimit: 0,
   notInstalledOnce: 0,
   notInstalledRefused: 0,
+  packetIns: 0,
+  slowPath: 0,
+  samples: 0,
+  lostPacketIns: 0,
   failed: 0,
   revalidations: 0,
   retranslated: 0,

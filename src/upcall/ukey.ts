@@ -14,6 +14,8 @@ export interface Ukey {
   actions: Uint8Array;
   /** What every packet of the flow does besides. */
   effects: readonly RecordedEffect[];
+  /** Recirculation ids that the actions name; they are held, and so is the key's own. */
+  recircIds: readonly number[];
   /** Generation of the picture that the actions come from. */
   pictureGeneration: number;
   readonly created: Micros;
@@ -29,6 +31,7 @@ export interface UkeyInput {
   readonly mask: PackedKey;
   readonly actions: Uint8Array;
   readonly effects: readonly RecordedEffect[];
+  readonly recircIds: readonly number[];
   readonly pictureGeneration: number;
   readonly now: Micros;
 }
@@ -42,7 +45,7 @@ export class UkeyTable {
   }
 
   add(input: UkeyInput): Ukey {
-    const { id, generation, key, mask, actions, effects, pictureGeneration, now } = input;
+    const { id, generation, key, mask, actions, effects, recircIds, pictureGeneration, now } = input;
     const ukey: Ukey = {
       id,
       generation,
@@ -50,6 +53,7 @@ export class UkeyTable {
       mask,
       actions,
       effects,
+      recircIds,
       pictureGeneration,
       created: now,
       packets: 0,

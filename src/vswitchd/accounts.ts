@@ -1,7 +1,8 @@
 /** What went through a switch: counters by port and reason, and the proof that no frame was lost. */
 import type { Datapath } from '../datapath/datapath.ts';
 import type { DropReasonName } from '../gen/tables.ts';
-import type { BridgePicture, PortPicture } from '../translate/types.ts';
+import type { PortTraffic } from '../ofproto/index.ts';
+import type { BridgePicture, OfPort, PortPicture, SwitchPicture } from '../translate/types.ts';
 import type { UpcallCounters } from '../upcall/index.ts';
 import type { TrafficCounts } from './effects.ts';
 import type { ConservationAudit, PortCounters, SwitchCounters } from './types.ts';
@@ -13,6 +14,35 @@ function portCounters(datapath: Datapath, traffic: TrafficCounts, port: PortPict
   const stats = datapath.portStats(port.dpPort)!;
   const { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped } = stats;
   return { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped };
+}
+
+/** Kinds of devices whose drops and errors are not told, as the reference's dummies do. */
+const UNTOLD: ReadonlySet<string> = new Set(['dummy', 'memory', 'sim']);
+
+/** What OpenFlow tells of a port; null when there is none. */
+export function portTraffic(
+  datapath: Datapath,
+  traffic: TrafficCounts,
+  { bridges }: SwitchPicture,
+  bridge: string,
+  ofport: OfPort,
+): PortTraffic | null {
+  const port = bridges.get(bridge)?.ports.get(ofport);
+  if (!port) return null;
+  const { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped } = portCounters(datapath, traffic, port);
+  const counts = { rxPackets, rxBytes, txPackets, txBytes };
+  const device = port.dpPort === null || port.kind === 'tunnel' ? null : datapath.netdev(port.dpPort);
+  if (!device || UNTOLD.has(device.type)) {
+    return { ...counts, rxDropped: null, txDropped: null, rxErrors: null, txErrors: null };
+  }
+  const own = device.stats();
+  return {
+    ...counts,
+    rxDropped: rxDropped + own.rxDropped,
+    txDropped: txDropped + own.txDropped,
+    rxErrors: own.rxErrors,
+    txErrors: own.txErrors,
+  };
 }
 
 export function countSwitch(
@@ -49,7 +79,7 @@ export function auditSwitch(datapath: Datapath, locals: readonly LocalCount[]): 
   const sent = count('tx_packets') - chunks.tx - taken;
   const consumed = count('upcalls_consumed') + taken;
   const dropped = Object.values(datapath.drops()).reduce((sum, n) => sum + n, 0);
-  const inside = chunks.rx + chunks.tx + chunks.held;
+  const inside = chunks.rx + chunks.tx + chunks.held + chunks.handed;
   const difference = received + created - sent - consumed - dropped - inside;
   return { received, created, sent, consumed, dropped, inside, difference, problems };
 }

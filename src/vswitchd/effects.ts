@@ -1,7 +1,10 @@
 /** What translation does to the switch when it is meant. */
-import type { SwitchState } from '../ofproto/index.ts';
+import type { Ofproto, SwitchState } from '../ofproto/index.ts';
 import type { Effects, OfPort } from '../translate/types.ts';
 import type { Credit } from '../upcall/index.ts';
+
+const TCP_FIN = 1;
+const TCP_RST = 4;
 
 export interface TrafficCount {
   rxPackets: number;
@@ -29,7 +32,9 @@ export class TrafficCounts {
 }
 
 /** Effects of so many packets at a time, on the switch itself. */
-export function applyEffects(state: SwitchState, traffic: TrafficCounts, { now, packets, bytes }: Credit): Effects {
+export function applyEffects(state: SwitchState, traffic: TrafficCounts, credit: Credit): Effects {
+  const { now, packets, bytes, tcpFlags = 0 } = credit;
+  const ofproto = (bridge: string): Ofproto | undefined => state.bridges.get(bridge)?.ofproto;
   return {
     learnMac(name, entry) {
       // A megaflow can outlive the port that it came by by some turns
@@ -50,11 +55,13 @@ export function applyEffects(state: SwitchState, traffic: TrafficCounts, { now, 
         count.txBytes += bytes;
       }
     },
-    creditRule: () => undefined,
-    creditTable: () => undefined,
-    creditGroup: () => undefined,
-    learnFlow: () => true,
-    reduceTimeouts: () => undefined,
-    packetIn: () => undefined,
+    creditRule: (bridge, rule) => ofproto(bridge)?.creditRule(rule, packets, bytes, now),
+    creditTable: (bridge, tableId, isMatch) => ofproto(bridge)?.creditTable(tableId, isMatch, packets),
+    creditGroup: (bridge, group, bucket) => ofproto(bridge)?.groups.creditPart(group, bucket, packets, bytes),
+    learnFlow: (bridge, flow) => ofproto(bridge)?.learn(flow, now) ?? true,
+    reduceTimeouts(bridge, rule, idle, hard) {
+      if ((tcpFlags & (TCP_FIN | TCP_RST)) !== 0) ofproto(bridge)?.reduceTimeouts(rule, idle, hard);
+    },
+    packetIn: (bridge, packet) => ofproto(bridge)?.packetIn(packet, now),
   };
 }

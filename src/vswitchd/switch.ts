@@ -10,7 +10,9 @@
  * ports take effect at once for new packets, and for megaflows in the next poll, or the next few when there are hundreds of
  * them: the work of one poll is bounded. Wrong configuration throws and leaves everything as it was.
  *
- * Not supported yet: configuration from a database, OpenFlow, more than one worker.
+ * Terms. *settle*: to credit rules with all that the datapath has counted: before tables change and before counts are shown.
+ *
+ * Workers in threads make the order of events, and so the bytes, theirs: all else is kept.
  */
 import { Datapath, type DatapathOptions } from '../datapath/datapath.ts';
 import { FlowKey, KEY } from '../flow/key.ts';
@@ -20,7 +22,9 @@ import { BURST_MAX, PORTS_MAX } from '../gen/limits.ts';
 import { MILLISECOND, type Micros } from '../lib/clock.ts';
 import { must } from '../lib/result.ts';
 import type { Netdev } from '../netdev/netdev.ts';
-import { Bridge, type BridgePortSettings, SwitchState } from '../ofproto/index.ts';
+import { Bridge, type BridgePortSettings, type OfHost, OfRequests, SwitchState } from '../ofproto/index.ts';
+import type { DatapathMeters } from '../ofproto/meters.ts';
+import { describePort } from '../ofproto/port-description.ts';
 import type { MacEntryInfo } from '../protocol/mac-learning.ts';
 import { inPrefix } from '../protocol/route.ts';
 import { OFPP_LOCAL, type PortPicture, type TunnelConfig, type VlanConfig } from '../translate/types.ts';
@@ -33,15 +37,17 @@ import {
   type UpcallOptions,
   upcallDefaults,
 } from '../upcall/index.ts';
-import { auditSwitch, countSwitch } from './accounts.ts';
+import { auditSwitch, countSwitch, portTraffic } from './accounts.ts';
 import { checkAddress, checkBridge, checkMac, checkPort, checkPrefix, checkVlan } from './check.ts';
 import { applyEffects, TrafficCounts } from './effects.ts';
 import { embeddedHost, neighborQuestion } from './embedded-host.ts';
 import { LocalPort } from './local-port.ts';
+import { datapathMeters, type PacketHost, resumePacket, sendPacketOut } from './openflow.ts';
 import { traceSwitch } from './trace.ts';
 import { TunnelRegistry } from './tunnels.ts';
 import type {
   BridgeConfig,
+  BridgeOfproto,
   ConservationAudit,
   InterfaceAddress,
   PortConfig,
@@ -62,11 +68,15 @@ const FRAMES_PER_PORT = 4 * BURST_MAX;
 const LOCAL_FILL = 8;
 const NO_MAC = new Uint8Array(6);
 
+/** Limits that change while the switch runs. */
+type UpcallLimits = { -readonly [K in keyof UpcallOptions]: UpcallOptions[K] };
+
 /** A switch with a datapath of its own. @throws when the memory cannot be had or the module is not there */
 export const createSwitch = (options: SwitchOptions = {}): Switch => new Switch(options);
 
 function datapathOptions(options: SwitchOptions): DatapathOptions {
   const { memorySize, frameCount, flowLimit = upcallDefaults.flowLimit, chunkSize, module, debug } = options;
+  const { workers, threads, onWorkerLost } = options;
   return {
     flowMax: flowLimit,
     ...(memorySize === undefined ? {} : { arenaSize: memorySize }),
@@ -74,6 +84,9 @@ function datapathOptions(options: SwitchOptions): DatapathOptions {
     ...(chunkSize === undefined ? {} : { chunkSize }),
     ...(module ? { module } : {}),
     ...(debug ? { build: 'debug' as const } : {}),
+    ...(workers === undefined ? {} : { workerCount: workers }),
+    ...(threads ? { threads } : {}),
+    ...(onWorkerLost ? { onWorkerLost } : {}),
   };
 }
 
@@ -86,22 +99,31 @@ export class Switch implements SwitchApi {
   readonly #upcallCounters: UpcallCounters = newUpcallCounters();
   readonly #handler: UpcallHandler;
   readonly #revalidator: Revalidator;
+  readonly #upcallOptions: UpcallLimits;
   readonly #ringSize: number;
+  readonly #isRingSizeDefault: boolean;
   readonly #addresses = new Map<string, readonly InterfaceAddress[]>();
   readonly #localPorts = new Map<string, LocalPort>();
   /** What local ports that are gone had taken and delivered. */
   readonly #retired = { taken: 0, delivered: 0 };
+  readonly #meters: DatapathMeters;
+  readonly #ofprotos = new Map<string, BridgeOfproto>();
   #now: Micros = 0;
   #isUnfinished = false;
+  #seenTables = 0;
+  /** No packet has gone through since the counts were credited. */
+  #isSettled = true;
 
   constructor(options: SwitchOptions = {}) {
     this.#datapath = must(Datapath.create(datapathOptions(options)));
     this.#ringSize = options.ringSize ?? 256;
+    this.#isRingSizeDefault = options.ringSize === undefined;
+    this.#meters = datapathMeters(this.#datapath);
     this.#tunnels = new TunnelRegistry({
       add: (number, type) => must(this.#datapath.addTunnelPort(number, { type })),
       remove: (number) => void this.#datapath.removePort(number),
     });
-    const upcallOptions: UpcallOptions = {
+    const upcallOptions: UpcallLimits = {
       ...upcallDefaults,
       ...(options.flowLimit === undefined ? {} : { flowLimit: options.flowLimit }),
       ...(options.maxIdle === undefined ? {} : { maxIdle: options.maxIdle }),
@@ -110,14 +132,41 @@ export class Switch implements SwitchApi {
       picture: () => this.#state.picture(),
       effects: (credit: Parameters<typeof applyEffects>[2]) => applyEffects(this.#state, this.#traffic, credit),
     };
-    const parts = [this.#datapath, source, this.#ukeys, upcallOptions, this.#upcallCounters] as const;
-    this.#handler = new UpcallHandler(...parts);
-    this.#revalidator = new Revalidator(...parts);
+    this.#upcallOptions = upcallOptions;
+    const parts = {
+      datapath: this.#datapath,
+      source,
+      ukeys: this.#ukeys,
+      options: upcallOptions,
+      counters: this.#upcallCounters,
+    };
+    this.#handler = new UpcallHandler(parts);
+    this.#revalidator = new Revalidator(parts);
   }
 
   /** The datapath itself: flows by hand, meters, measurements. */
   get datapath(): Datapath {
     return this.#datapath;
+  }
+
+  /** Megaflows at the most. */
+  get flowLimit(): number {
+    return this.#upcallOptions.flowLimit;
+  }
+
+  set flowLimit(limit: number) {
+    this.#upcallOptions.flowLimit = limit;
+  }
+
+  /** Credits and removes every megaflow. */
+  flushFlows(now: Micros): void {
+    this.#now = Math.max(this.#now, now);
+    this.#revalidator.flush(this.#now);
+  }
+
+  /** Bridges, routes and neighbours as they are now. */
+  get state(): SwitchState {
+    return this.#state;
   }
 
   // ---- configuration ----
@@ -127,13 +176,14 @@ export class Switch implements SwitchApi {
     if (this.#state.bridges.has(name)) throw new Error(`there is a bridge ${name} already`);
     this.#claimName(name);
     checkBridge(config);
-    const bridge = new Bridge(config);
-    const number = this.#freeNumber();
+    const bridge = new Bridge(config, { settle: this.#settle, meters: this.#meters }, this.#now);
+    const number = this.#freeNumber(config.dpPort);
     const device = this.#localDevice(name, mac, local, addresses);
     must(this.#datapath.addPort(number, device, { ringEntries: this.#ringSize, fillTarget: LOCAL_FILL }));
-    bridge.addPort({ name, kind: 'local', dpPort: number, mac });
+    bridge.addPort({ name, kind: 'local', dpPort: number, mac, device, created: this.#now });
     this.#state.addBridge(bridge);
     if (device instanceof LocalPort) this.#localPorts.set(name, device);
+    this.#ofprotos.set(name, this.#ofprotoOf(bridge));
     this.#addresses.set(name, addresses);
     for (const { address, prefixLength } of addresses) {
       this.#state.routes.add({ prefix: address, prefixLength, device: name, gateway: null, source: address });
@@ -162,6 +212,8 @@ export class Switch implements SwitchApi {
     this.#retired.taken += device?.taken ?? 0;
     this.#retired.delivered += device?.delivered ?? 0;
     this.#localPorts.delete(name);
+    this.#ofprotos.delete(name);
+    bridge.ofproto.dispose();
     this.#addresses.delete(name);
     this.#state.routes.removeDevice(name);
     this.#state.neighbors.flush(name);
@@ -181,6 +233,8 @@ export class Switch implements SwitchApi {
       dpPort,
       kind: 'netdev' in config ? 'device' : 'patch' in config ? 'patch' : 'tunnel',
       mac: 'netdev' in config ? config.netdev.mac : NO_MAC,
+      created: this.#now,
+      ...('netdev' in config ? { device: config.netdev } : {}),
       ...(ofport === undefined ? {} : { ofport }),
       ...(vlan ? { vlan } : {}),
       ...(isProtected === undefined ? {} : { protected: isProtected }),
@@ -205,10 +259,11 @@ export class Switch implements SwitchApi {
 
   #attach(config: PortConfig): DpPort | null {
     if ('patch' in config) return null;
-    if ('tunnel' in config) return this.#tunnels.take(config.tunnel, () => this.#freeNumber());
-    const number = this.#freeNumber();
-    const fillTarget = Math.max(1, this.#ringSize / 4);
-    must(this.#datapath.addPort(number, config.netdev, { ringEntries: this.#ringSize, fillTarget }));
+    if ('tunnel' in config) return this.#tunnels.take(config.tunnel, () => this.#freeNumber(config.dpPort));
+    const number = this.#freeNumber(config.dpPort);
+    const own = { ringEntries: this.#ringSize, fillTarget: Math.max(1, this.#ringSize / 4) };
+    const isMapped = config.netdev.ringOffsets !== undefined;
+    must(this.#datapath.addPort(number, config.netdev, isMapped && this.#isRingSizeDefault ? {} : own));
     return number;
   }
 
@@ -253,6 +308,14 @@ export class Switch implements SwitchApi {
     return (near ?? own[0])?.address ?? null;
   }
 
+  /** Another address of a bridge's local port; routes do not come with it. @throws when there is no such bridge */
+  addAddress(bridge: string, address: InterfaceAddress): void {
+    checkPrefix(address.address, address.prefixLength);
+    const { name } = this.#bridge(bridge);
+    this.#addresses.set(name, [...(this.#addresses.get(name) ?? []), address]);
+    this.#refreshTunnels();
+  }
+
   setNeighbor(bridge: string, address: Uint8Array, mac: Uint8Array): void {
     checkAddress(address);
     checkMac(mac);
@@ -271,7 +334,8 @@ export class Switch implements SwitchApi {
     return port;
   }
 
-  #freeNumber(): DpPort {
+  #freeNumber(asked?: DpPort): DpPort {
+    if (asked !== undefined && asked > 0 && asked < PORTS_MAX && !this.#datapath.hasPort(asked)) return asked;
     for (let number = 1; number < PORTS_MAX; number++) if (!this.#datapath.hasPort(number)) return number;
     throw new Error(`all ${PORTS_MAX - 1} datapath ports are taken`);
   }
@@ -289,6 +353,9 @@ export class Switch implements SwitchApi {
   poll(now: Micros): number {
     this.#now = Math.max(this.#now, now);
     this.#age();
+    const tables = this.#tablesGeneration();
+    if (tables !== this.#seenTables) this.#revalidator.hurry();
+    this.#seenTables = tables;
     let budget = upcallDefaults.revalidationBudget;
     // Changes since the last time count for the frames that have come meanwhile
     budget -= this.#revalidator.run(this.#now, budget);
@@ -299,6 +366,7 @@ export class Switch implements SwitchApi {
       const misses = this.#handler.run(this.#now);
       const questions = this.#askNeighbors();
       total += frames;
+      if (frames > 0) this.#isSettled = false;
       if (frames + misses + questions > 0 || this.#hasAnswers()) continue;
       const work = this.#revalidator.run(this.#now, budget);
       budget -= work;
@@ -309,10 +377,17 @@ export class Switch implements SwitchApi {
     return total;
   }
 
+  #tablesGeneration(): number {
+    let sum = 0;
+    for (const { ofproto, configGeneration } of this.#state.bridges.values())
+      sum += ofproto.generation + configGeneration;
+    return sum;
+  }
+
   readonly #answerMisses = (): void => void this.#handler.run(this.#now);
 
   #age(): void {
-    for (const bridge of this.#state.bridges.values()) bridge.macs.run(this.#now);
+    for (const bridge of this.#state.bridges.values()) bridge.run(this.#now);
     this.#state.neighbors.run(this.#now);
   }
 
@@ -338,18 +413,72 @@ export class Switch implements SwitchApi {
   nextWake(now: Micros): Micros | null {
     if (this.#isUnfinished || this.#hasAnswers()) return now;
     const times = [this.#revalidator.wakeAt(), this.#state.neighbors.wakeAt()];
-    for (const bridge of this.#state.bridges.values()) times.push(bridge.macs.wakeAt());
+    for (const bridge of this.#state.bridges.values()) times.push(bridge.wakeAt());
     const known = times.filter((time) => time !== null);
     return known.length > 0 ? Math.max(now, Math.min(...known)) : null;
+  }
+
+  // ---- OpenFlow ----
+
+  /** @throws when there is no such bridge */
+  ofproto(bridge: string): BridgeOfproto {
+    return this.#ofprotos.get(this.#bridge(bridge).name)!;
+  }
+
+  #ofprotoOf(bridge: Bridge): BridgeOfproto {
+    return {
+      requests: new OfRequests(bridge, this.#ofHost),
+      state: bridge.ofproto,
+      datapathId: () => bridge.datapathId,
+      ports: () => bridge.ofports.map(describePort),
+      setPortConfig: (port, config, mask) => bridge.setPortConfig(port, config, mask, null),
+      setEvents(events) {
+        bridge.ofproto.events = events;
+      },
+    };
+  }
+
+  readonly #ofHost: OfHost = {
+    portTraffic: (bridge, port) => portTraffic(this.#datapath, this.#traffic, this.#state.picture(), bridge, port),
+    packetOut: (packet, now) => sendPacketOut(this.#packetHost(packet.frame, now), packet),
+    resume: (message, version, now) => resumePacket(this.#packetHost(message.data, now), message, version),
+  };
+
+  readonly #settle = (): void => {
+    if (this.#isSettled) return;
+    // What is credited may change tables, which settle first
+    this.#isSettled = true;
+    this.#revalidator.settle(this.#now);
+  };
+
+  #packetHost(frame: Uint8Array, now: Micros): PacketHost {
+    this.#now = Math.max(this.#now, now);
+    const picture = this.#state.picture();
+    const credit = { now: this.#now, packets: 1, bytes: frame.length, tcpFlags: 0 };
+    return {
+      picture,
+      effects: applyEffects(this.#state, this.#traffic, credit),
+      now: this.#now,
+      send: (sent, key, { actions, recircIds }) => {
+        if (actions.length === 0) return;
+        for (const id of recircIds) picture.recircs.hold(id);
+        this.#datapath.execute({ frame: sent, key: key.packet }, actions);
+        // The frame may come up again before it is through
+        while (this.#handler.run(this.#now) > 0);
+        for (const id of recircIds) picture.recircs.release(id);
+        this.#isUnfinished = true;
+        this.#isSettled = false;
+      },
+    };
   }
 
   // ---- questions ----
 
   trace(bridge: string, target: TraceTarget, now: Micros, options: TraceOptions = {}): TraceReport {
     const effects = options.sideEffects
-      ? applyEffects(this.#state, this.#traffic, { now, packets: 1, bytes: 0 })
+      ? applyEffects(this.#state, this.#traffic, { now, packets: 1, bytes: 0, tcpFlags: 0 })
       : undefined;
-    return traceSwitch(this.#state.picture(), this.#bridge(bridge).name, target, now, effects);
+    return traceSwitch(this.#state.picture(), this.#bridge(bridge).name, target, now, effects, options);
   }
 
   macTable(bridge: string, now: Micros): readonly MacEntryInfo[] {

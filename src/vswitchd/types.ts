@@ -1,11 +1,18 @@
 /**
  * The configuration and the answers of a Switch. Names are those of the database's columns where there is one.
  */
+
+import type { WorkerLoss } from '../datapath/team.ts';
+import type { ThreadStarter } from '../datapath/threads.ts';
 import type { FlowKey } from '../flow/key.ts';
 import type { DpPort } from '../flow/odp/action.ts';
 import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 import type { Netdev } from '../netdev/netdev.ts';
+import type { OfEvents, OfRequestHandler } from '../ofproto/connections/types.ts';
+import type { Ofproto } from '../ofproto/index.ts';
+import type { OfAction } from '../openflow/action/types.ts';
+import type { OfPort as OfPortDesc } from '../openflow/message/port-desc.ts';
 import type { MacEntryInfo } from '../protocol/mac-learning.ts';
 import type { OfPort, PatchPeer, TunnelConfig, VlanConfig } from '../translate/types.ts';
 
@@ -33,6 +40,10 @@ export interface BridgeConfig {
   readonly macTableSize?: number;
   /** Standalone, the default, forwards as a learning switch; secure has no flow and drops. */
   readonly failMode?: 'standalone' | 'secure';
+  /** Made of the MAC when left out. */
+  readonly datapathId?: bigint;
+  /** Number that the local port has in the datapath; the lowest free one when left out or taken. */
+  readonly dpPort?: DpPort;
 }
 
 /** What a port is made of: exactly one of the three. */
@@ -45,6 +56,8 @@ export type PortConfig = PortTarget & {
   /** Trunk of all VLANs when left out. */
   readonly vlan?: Partial<VlanConfig>;
   readonly protected?: boolean;
+  /** Number in the datapath; the lowest free one when left out or taken. Tunnels of one kind share the first one's. */
+  readonly dpPort?: DpPort;
 };
 
 /** A port as the switch has it. */
@@ -74,8 +87,14 @@ export interface SwitchOptions {
   readonly flowLimit?: number;
   /** Microseconds after which an unused megaflow goes; 10 s when left out. */
   readonly maxIdle?: Micros;
-  /** Rings of each port, in entries, a power of two; 256 when left out. */
+  /** Rings of each port, in entries, a power of two; 256 when left out, 1024 where a kernel maps them. */
   readonly ringSize?: number;
+  /** Workers of the datapath, which share its ports; 1 when left out. */
+  readonly workers?: number;
+  /** Gives each worker a thread of its own: see worker-threads.ts. They are called in turn when left out. */
+  readonly threads?: ThreadStarter;
+  /** Hears that a worker died, and whether it is back. */
+  readonly onWorkerLost?: (loss: WorkerLoss) => void;
   /** Bytes of a chunk, a power of two: 256 less is the longest frame; 2048 when left out. */
   readonly chunkSize?: number;
   /** The compiled datapath; the one that lies in the package when left out. */
@@ -137,6 +156,25 @@ export interface TraceStep {
 export interface TraceOptions {
   /** Learn and ask as a real packet would; without it nothing changes. */
   readonly sideEffects?: boolean;
+  /** States of the connections that conntrack finds, one for each time that a copy comes back; new ones after them. */
+  readonly ctNext?: readonly number[];
+  /** What a packet-out would do in place of a lookup in table 0. */
+  readonly actions?: readonly OfAction[];
+}
+
+/** The OpenFlow side of a bridge: for connections, and for what configures it. */
+export interface BridgeOfproto {
+  /** Carries out what controllers ask. */
+  readonly requests: OfRequestHandler;
+  /** Its tables, groups and meters, and settings that go for all of them. */
+  readonly state: Ofproto;
+  datapathId(): bigint;
+  /** In the order in which the reference tells them. */
+  ports(): readonly OfPortDesc[];
+  /** As a port-mod: bits of OFPPC. @throws when there is no such port */
+  setPortConfig(port: string, config: number, mask: number): void;
+  /** Who hears of packets for controllers and of changes; null for nobody. */
+  setEvents(events: OfEvents | null): void;
 }
 
 /** The face of a Switch. `now` never goes back. */
@@ -157,6 +195,8 @@ export interface SwitchApi {
   poll(now: Micros): number;
   /** When poll has something to do though no frame comes in; null for never. */
   nextWake(now: Micros): Micros | null;
+  /** @throws when there is no such bridge */
+  ofproto(bridge: string): BridgeOfproto;
   trace(bridge: string, target: TraceTarget, now: Micros, options?: TraceOptions): TraceReport;
   counters(): SwitchCounters;
   audit(): ConservationAudit;

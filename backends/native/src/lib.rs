@@ -10,6 +10,7 @@
 //!
 //! Not supported: systems other than Linux; one port used by two threads.
 
+mod bell;
 mod bpf;
 mod checksum;
 mod counts;
@@ -19,6 +20,7 @@ mod fd;
 mod headers;
 mod link;
 mod merge;
+mod netlink;
 mod packet;
 mod receive;
 mod ring;
@@ -30,3 +32,4 @@ mod tap;
 mod umem;
 mod vnet;
 mod wait;
+mod waker;

@@ -60,7 +60,7 @@ function cell(paint: Paint, pair: PairResult | undefined): string {
 }
 
 /** Who reaches whom, and how fast: rows ping columns. */
-export function drawMatrix(paint: Paint, { vms, pairs }: CaseReport): string {
+export function drawMatrix(paint: Paint, { vms, pairs }: Pick<CaseReport, 'vms' | 'pairs'>): string {
   const find = (from: string, to: string): PairResult | undefined =>
     pairs.find((pair) => pair.from === from && pair.to === to);
   const name = (vm: Vm): string => paint(tenantStyle(vm), vm.name);

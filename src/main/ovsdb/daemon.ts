@@ -4,9 +4,10 @@ import { resolve } from 'node:path';
 import { CommandError, ControlSocket, OvsdbError, Server } from '../../ovsdb/index.ts';
 import { UsageError } from '../failure.ts';
 import type { Options } from './options.ts';
-import { isDetachedChild, LockedFile, lockFileOf, sayReady, writePidfile } from './process.ts';
+import { isDetachedChild, LockedFile, lockFileOf, sayReady, writePidfile } from '../daemon/process.ts';
 import { Remotes } from './remotes.ts';
-import { Vlog } from './vlog.ts';
+import { Vlog } from '../daemon/vlog.ts';
+import { registerLogCommands } from '../daemon/vlog-commands.ts';
 
 const TIMER_MAX = 2 ** 31 - 1;
 export const versionText = 'ovsdb-server (Weft, for Open vSwitch) 3.1.0\n';
@@ -213,22 +214,7 @@ export class Daemon {
         .map(([name, count]) => `${name}:${count}`)
         .join(' '),
     );
-    control.register('vlog/set', '{spec | PATTERN:destination:pattern}', 1, 1000, (specs) => {
-      for (const spec of specs) {
-        const problem = this.#log.configure(spec);
-        if (problem !== null) throw new CommandError(problem);
-      }
-      return '';
-    });
-    control.register('vlog/reopen', '', 0, 0, () => {
-      if (this.#log.file === null) throw new CommandError('Logging to file not configured');
-      this.#log.open();
-      return '';
-    });
-    control.register('vlog/close', '', 0, 0, () => {
-      this.#log.close();
-      return '';
-    });
+    registerLogCommands(control, this.#log);
     this.#registerDatabaseCommands(control);
     this.#registerRemoteCommands(control);
   }

@@ -1,6 +1,6 @@
 /** The remotes that a server has, by name, among them those whose names are in a database: `db:DB,TABLE,COLUMN`. */
 import { Remote, type Server } from '../../ovsdb/index.ts';
-import type { Vlog } from './vlog.ts';
+import type { Vlog } from '../daemon/vlog.ts';
 
 export class Remotes {
   readonly #server: Server;

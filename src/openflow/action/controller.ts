@@ -102,7 +102,7 @@ function formatController(a: OfController): string {
   const withText = a.userdata.length > 0 || a.isPause || a.meterId !== null;
   if (a.reason === ACTION && a.controllerId === 0 && !withText) return `CONTROLLER:${a.maxLen}`;
   const parts: string[] = [];
-  if (a.reason !== ACTION) parts.push(`reason=${packetInReasons[a.reason] ?? a.reason}`);
+  if (a.reason !== ACTION) parts.push(`reason=${packetInReasons[a.reason] ?? ''}`);
   if (a.maxLen !== 0xffff) parts.push(`max_len=${a.maxLen}`);
   if (a.controllerId !== 0) parts.push(`id=${a.controllerId}`);
   if (a.userdata.length > 0) parts.push(`userdata=${formatHexBytes(a.userdata)}`);

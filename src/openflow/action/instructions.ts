@@ -2,6 +2,7 @@
  * What OpenFlow 1.1 and later say with instructions: how they are written and read as text, and their forms as actions where
  * there are any (meter in 1.5, write_metadata in 1.0). Their forms as instructions lie in src/openflow/instruction.
  */
+import { hexOf } from '../../flow/odp/number.ts';
 import { kind, nicira, type Parsed, putNicira, putStandard, standard, wrong } from './codec.ts';
 import { bigOf, oneNumber } from './text.ts';
 
@@ -45,8 +46,8 @@ export const writeMetadata = kind<'write_metadata'>({
     if (version === 1) putNicira(out, 22, (body) => body.zeros(6).u64(value).u64(mask));
   },
   format({ value, mask }) {
-    const text = `write_metadata:0x${value.toString(16)}`;
-    return mask === ALL_BITS ? text : `${text}/0x${mask.toString(16)}`;
+    const text = `write_metadata:${hexOf(value)}`;
+    return mask === ALL_BITS ? text : `${text}/${hexOf(mask)}`;
   },
   words: {
     write_metadata: (text): Parsed => {

@@ -7,7 +7,7 @@ export class Reconnect {
   #state: ReconnectState = 'backoff';
   #wait: Micros = 0;
   #since: Micros;
-  readonly #waitMax: Micros;
+  #waitMax: Micros;
 
   /** @param waitMax longest wait between two attempts (max_backoff; at least a second) */
   constructor(now: Micros, waitMax: Micros = 8 * SECOND) {
@@ -15,22 +15,37 @@ export class Reconnect {
     this.#waitMax = Math.max(SECOND, waitMax);
   }
 
+  setWaitMax(waitMax: Micros): void {
+    this.#waitMax = Math.max(SECOND, waitMax);
+    this.#wait = Math.min(this.#wait, this.#waitMax);
+  }
+
   get state(): ReconnectState {
     return this.#state;
   }
 
-  /** When to connect; null when there is nothing to wait for. */
+  /** How long an attempt, with its hello, may take. */
+  get attemptMax(): Micros {
+    return Math.max(SECOND, this.#wait);
+  }
+
+  /** When to connect, or when an attempt has taken too long; null when there is nothing to wait for. */
   wakeAt(): Micros | null {
-    return this.#state === 'backoff' ? this.#since + this.#wait : null;
+    if (this.#state === 'active') return null;
+    return this.#since + (this.#state === 'backoff' ? this.#wait : this.attemptMax);
   }
 
   /** Whether to connect now; the answer yes begins the attempt. */
   run(now: Micros): boolean {
-    const at = this.wakeAt();
-    if (at === null || now < at) return false;
+    if (this.#state !== 'backoff' || now < this.#since + this.#wait) return false;
     this.#state = 'connecting';
     this.#since = now;
     return true;
+  }
+
+  /** Whether the attempt under way has taken too long: the owner ends it and says disconnected(). */
+  hasTimedOut(now: Micros): boolean {
+    return this.#state === 'connecting' && now >= this.#since + this.attemptMax;
   }
 
   connected(now: Micros): void {

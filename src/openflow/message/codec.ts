@@ -12,7 +12,18 @@ export type Decoded<T> = Result<T, OfError>;
 export interface DecodeInput extends OfHeader {
   /** Whether properties that nobody knows are passed over, as one does who only prints. */
   readonly isLoose: boolean;
+  /** Whether a flow-mod of OpenFlow 1.0 has its table in the high byte of its command (NXT_FLOW_MOD_TABLE_ID). */
+  readonly hasTableId: boolean;
 }
+
+/** What OpenFlow 1.0 leaves to the two ends: in which form flows are spoken of (ovs-ofctl's -F). */
+export interface FlowForm {
+  /** Nicira's messages, whose matches are NXM. */
+  readonly isNxm: boolean;
+  readonly hasTableId: boolean;
+}
+
+export const STANDARD_FORM: FlowForm = { isNxm: false, hasTableId: false };
 
 /** A message without its headers. */
 export interface Encoded {
@@ -26,6 +37,8 @@ export interface TextContext {
   readonly verbosity: number;
   /** Of the message: the multipart flags. */
   readonly flags: number;
+  /** A table's name, or its number. */
+  readonly table: (table: number) => string;
   /** A whole message that lies within this one, as text. */
   readonly formatInner: (bytes: Uint8Array, verbosity: number) => string;
 }
@@ -37,7 +50,7 @@ export interface Family<M extends { readonly kind: string }> {
   /** By the row's raw name. */
   readonly decode: Readonly<Record<string, (input: DecodeInput) => Decoded<M>>>;
   readonly encode: {
-    readonly [K in M['kind']]: (message: OfKind<M, K>, version: OfVersion) => Encoded | null;
+    readonly [K in M['kind']]: (message: OfKind<M, K>, version: OfVersion, form: FlowForm) => Encoded | null;
   };
   /** What follows `OFPT_X (xid=0x1):`. */
   readonly format: { readonly [K in M['kind']]: (message: OfKind<M, K>, context: TextContext) => string };

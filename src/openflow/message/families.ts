@@ -1,11 +1,14 @@
 /** All families together. */
 import { type BundleMessage, bundleFamily } from './bundle.ts';
 import type { Family } from './codec.ts';
+import { type CtFlushMessage, ctFlushFamily } from './ct-flush.ts';
 import { type SwitchMessage, switchFamily } from './features.ts';
 import { type FlowModMessage, flowModFamily } from './flow-mod.ts';
+import { type FlowMonitorMessage, flowMonitorFamily } from './flow-monitor.ts';
 import { type FlowRemovedMessage, flowRemovedFamily } from './flow-removed.ts';
 import { type FlowStatsMessage, flowStatsFamily } from './flow-stats.ts';
 import { type GroupMessage, groupFamily } from './group.ts';
+import { type GroupFeaturesMessage, groupFeaturesFamily } from './group-features.ts';
 import { type SymmetricMessage, symmetricFamily } from './hello.ts';
 import { type MeterMessage, meterFamily } from './meter.ts';
 import { type NiciraMessage, niciraFamily } from './nicira.ts';
@@ -16,6 +19,8 @@ import { type PortStatsMessage, portStatsFamily } from './port-stats.ts';
 import { type QueueMessage, queueFamily } from './queue.ts';
 import { type RoleFamilyMessage, roleFamily } from './role.ts';
 import { type TableMessage, tableFamily } from './table.ts';
+import { type TableFeaturesMessage, tableFeaturesFamily } from './table-features.ts';
+import { type TableStatsMessage, tableStatsFamily } from './table-stats.ts';
 
 export type OfMessage =
   | SymmetricMessage
@@ -33,7 +38,12 @@ export type OfMessage =
   | FlowModMessage
   | FlowRemovedMessage
   | FlowStatsMessage
-  | GroupMessage;
+  | GroupMessage
+  | GroupFeaturesMessage
+  | TableFeaturesMessage
+  | TableStatsMessage
+  | FlowMonitorMessage
+  | CtFlushMessage;
 
 // biome-ignore lint/suspicious/noExplicitAny: each family's functions are only called with messages of its own kinds
 export const families: readonly Family<any>[] = [
@@ -53,4 +63,9 @@ export const families: readonly Family<any>[] = [
   flowRemovedFamily,
   flowStatsFamily,
   groupFamily,
+  groupFeaturesFamily,
+  tableFeaturesFamily,
+  tableStatsFamily,
+  flowMonitorFamily,
+  ctFlushFamily,
 ];

@@ -4,7 +4,7 @@ import { ok, type Result } from '../../lib/result.ts';
 import { decodeActions, encodeActions, formatActions, type OfAction } from '../action/index.ts';
 import { type OfError, ofFail } from '../error.ts';
 import { decodeInstructions, encodeInstructions } from '../instruction/index.ts';
-import { decodeMatch, decodeNxm, encodeMatch, type OfMatch } from '../match.ts';
+import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, u64At, Writer } from '../wire.ts';
 import {
@@ -12,12 +12,13 @@ import {
   type DecodeInput,
   type Encoded,
   type Family,
+  type FlowForm,
   hexNumber,
   OFPP_ANY,
   portAt,
   portTo32,
 } from './codec.ts';
-import { specIn } from './header.ts';
+import { messageSpec, specIn } from './header.ts';
 import { matchText } from './match-text.ts';
 import { NO_BUFFER } from './packet-out.ts';
 
@@ -105,9 +106,13 @@ function finish(
   });
 }
 
-function decode10({ body }: DecodeInput): Decoded<FlowModMessage> {
+/** The table stands in the high byte of the command when the connection agreed on that. */
+const splitCommand = (code: number, hasTableId: boolean): { command: number; table: number } =>
+  hasTableId ? { command: code & 0xff, table: code >> 8 } : { command: code, table: ANY_TABLE };
+
+function decode10({ body, hasTableId }: DecodeInput): Decoded<FlowModMessage> {
   const match = decodeMatch(1, body);
-  const code = u16At(body, 48);
+  const { command, table } = splitCommand(u16At(body, 48), hasTableId);
   const bits = u16At(body, 62);
   const actions = decodeActions(1, body.subarray(64));
   if (actions.ok && (bits & EMERGENCY) !== 0) {
@@ -115,7 +120,7 @@ function decode10({ body }: DecodeInput): Decoded<FlowModMessage> {
     return ofFail(hasTimeout ? 'OFPFMFC_BAD_EMERG_TIMEOUT' : 'OFPFMFC_TABLE_FULL');
   }
   const message: Fixed['message'] = {
-    table: ANY_TABLE,
+    table,
     priority: u16At(body, 54),
     cookie: 0n,
     cookieMask: 0n,
@@ -127,7 +132,7 @@ function decode10({ body }: DecodeInput): Decoded<FlowModMessage> {
     outPort: u16At(body, 60),
     outGroup: OFPG_ANY,
   };
-  const fixed = { command: code & 0xff, flags: bits, message };
+  const fixed = { command, flags: bits, message };
   const found = match.ok ? ok(match.value.match) : match;
   return finish(1, fixed, found, () => actions);
 }
@@ -160,17 +165,16 @@ function decode11({ version, body }: DecodeInput): Decoded<FlowModMessage> {
   );
 }
 
-/** The table stands in the high byte of the command when the connection agreed on that. */
-function decodeNicira({ version, body }: DecodeInput): Decoded<FlowModMessage> {
+function decodeNicira({ version, body, hasTableId }: DecodeInput): Decoded<FlowModMessage> {
   const matchSize = u16At(body, 24);
   const at = 32 + roundUp8(matchSize);
   if (at > body.length) return ofFail('OFPBMC_BAD_LEN');
   const read = decodeNxm(body.subarray(32, 32 + matchSize));
   if (!read.ok) return read;
   const { match, cookie } = read.value;
-  const command = u16At(body, 8);
+  const { command, table } = splitCommand(u16At(body, 8), hasTableId);
   const message: Fixed['message'] = {
-    table: command >> 8 === 0 ? ANY_TABLE : command >> 8,
+    table,
     priority: u16At(body, 14),
     cookie: cookie?.value ?? 0n,
     cookieMask: cookie?.mask ?? 0n,
@@ -182,26 +186,46 @@ function decodeNicira({ version, body }: DecodeInput): Decoded<FlowModMessage> {
     outPort: u16At(body, 20),
     outGroup: OFPG_ANY,
   };
-  return finish(version, { command: command & 0xff, flags: u16At(body, 22), message }, ok(match), () =>
+  return finish(version, { command, flags: u16At(body, 22), message }, ok(match), () =>
     decodeActions(version as OfVersion, body.subarray(at)),
   );
 }
 
-function encode(m: FlowModMessage, version: OfVersion): Encoded {
+const codeOf = (m: FlowModMessage, { hasTableId }: FlowForm): number =>
+  commands.indexOf(m.command) | (hasTableId ? m.table << 8 : 0);
+
+function encodeNicira(m: FlowModMessage, version: OfVersion, form: FlowForm): Encoded {
+  const isAdd = m.command === 'add';
+  const match = encodeNxm(m.match, isAdd ? null : { value: m.cookie, mask: m.cookieMask });
+  const out = new Writer().u64(m.newCookie).u16(codeOf(m, form)).u16(m.idleTimeout).u16(m.hardTimeout);
+  out.u16(m.priority).u32(m.buffer).u16(m.outPort).u16(flowFlagBits(m.flags, version)).u16(match.length).zeros(6);
+  out.bytes(match).pad8().bytes(encodeActions(version, m.actions));
+  return { spec: messageSpec('NXT_FLOW_MOD'), body: out.done() };
+}
+
+function encode(m: FlowModMessage, version: OfVersion, form: FlowForm): Encoded {
+  if (version === 1 && form.isNxm) return encodeNicira(m, version, form);
   const code = commands.indexOf(m.command);
   const flags = flowFlagBits(m.flags, version);
   const spec = specIn(version, 'OFPT10_FLOW_MOD', 'OFPT11_FLOW_MOD')!;
   const out = new Writer();
   if (version === 1) {
-    out.bytes(encodeMatch(1, m.match)).u64(m.newCookie).u16(code).u16(m.idleTimeout).u16(m.hardTimeout);
-    out.u16(m.priority).u32(m.buffer).u16(m.outPort).u16(flags).bytes(encodeActions(1, m.actions));
+    out.bytes(encodeMatch(1, m.match)).u64(m.newCookie).u16(codeOf(m, form));
+    out
+      .u16(m.idleTimeout)
+      .u16(m.hardTimeout)
+      .u16(m.priority)
+      .u32(m.buffer)
+      .u16(m.outPort)
+      .u16(flags)
+      .bytes(encodeActions(1, m.actions));
     return { spec, body: out.done() };
   }
   const isAdd = m.command === 'add';
   out
     .u64(isAdd ? m.newCookie : m.cookie)
     .u64(isAdd ? 0n : m.cookieMask)
-    .u8(m.table)
+    .u8(isAdd && m.table === ANY_TABLE ? 0 : m.table)
     .u8(code);
   out.u16(m.idleTimeout).u16(m.hardTimeout).u16(m.priority).u32(m.buffer).u32(portTo32(m.outPort)).u32(m.outGroup);
   out

@@ -1,13 +1,21 @@
 /** A flow is gone: why, and what it counted. */
 import { ok } from '../../lib/result.ts';
 import { ofFail } from '../error.ts';
-import { decodeMatch, decodeNxm, encodeMatch, type OfMatch } from '../match.ts';
+import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, u64At, Writer } from '../wire.ts';
-import { type Decoded, type DecodeInput, durationText, type Encoded, type Family, hexNumber } from './codec.ts';
+import {
+  type Decoded,
+  type DecodeInput,
+  durationText,
+  type Encoded,
+  type Family,
+  type FlowForm,
+  hexNumber,
+} from './codec.ts';
 import { ANY_TABLE } from './flow-mod.ts';
 import { readFlowStats, writeFlowStats } from './flow-stats-oxs.ts';
-import { specIn } from './header.ts';
+import { messageSpec, specIn } from './header.ts';
 import { matchText } from './match-text.ts';
 
 export interface FlowRemovedMessage {
@@ -26,6 +34,9 @@ export interface FlowRemovedMessage {
   readonly packets: bigint;
   readonly bytes: bigint;
 }
+
+/** The word for a reason; its number when there is none. */
+export const flowRemovedReason = (reason: number): string => reasonWords[reason] ?? String(reason);
 
 const reasonWords = ['idle', 'hard', 'delete', 'group_delete', 'meter_delete', 'eviction'];
 
@@ -111,7 +122,19 @@ function decodeNicira({ body }: DecodeInput): Decoded<FlowRemovedMessage> {
   });
 }
 
-function encode(m: FlowRemovedMessage, version: OfVersion): Encoded {
+function encodeNicira(m: FlowRemovedMessage): Encoded {
+  const match = encodeNxm(m.match);
+  const out = new Writer()
+    .u64(m.cookie)
+    .u16(m.priority)
+    .u8(m.reason)
+    .u8(m.table + 1);
+  out.u32(m.seconds).u32(m.nanoseconds).u16(m.idleTimeout).u16(match.length).u64(m.packets).u64(m.bytes);
+  return { spec: messageSpec('NXT_FLOW_REMOVED'), body: out.bytes(match).pad8().done() };
+}
+
+function encode(m: FlowRemovedMessage, version: OfVersion, { isNxm }: FlowForm): Encoded {
+  if (version === 1 && isNxm) return encodeNicira(m);
   const out = new Writer();
   const match = encodeMatch(version, m.match);
   if (version === 1) {
@@ -133,7 +156,7 @@ function format(m: FlowRemovedMessage): string {
   const cookie = m.cookie === 0n ? '' : ` cookie:${hexNumber(m.cookie)}`;
   const hard = m.hardTimeout === 0 ? '' : ` hard${m.hardTimeout}`;
   return (
-    ` ${matchText(m.match, m.priority)} reason=${reasonWords[m.reason] ?? m.reason}${table}${cookie} ` +
+    ` ${matchText(m.match, m.priority)} reason=${flowRemovedReason(m.reason)}${table}${cookie} ` +
     `duration${durationText(m.seconds, m.nanoseconds)} idle${m.idleTimeout}${hard} pkts${m.packets} bytes${m.bytes}\n`
   );
 }

@@ -4,7 +4,7 @@ import { ok, type Result } from '../../lib/result.ts';
 import { decodeActions, encodeActions, formatActions, type OfAction } from '../action/index.ts';
 import { type OfError, ofFail } from '../error.ts';
 import { decodeInstructions, encodeInstructions } from '../instruction/index.ts';
-import { decodeMatch, decodeNxm, encodeMatch, type OfMatch } from '../match.ts';
+import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, u64At, Writer } from '../wire.ts';
 import {
@@ -13,13 +13,14 @@ import {
   durationText,
   type Encoded,
   type Family,
+  type FlowForm,
   OFPP_ANY,
   portAt,
   portTo32,
 } from './codec.ts';
 import { ANY_TABLE, type FlowFlag, flowFlagBits, flowFlags, OFPG_ANY } from './flow-mod.ts';
 import { readFlowStats, writeAggregate, writeFlowStats } from './flow-stats-oxs.ts';
-import { specIn } from './header.ts';
+import { messageSpec, specIn } from './header.ts';
 import { matchText } from './match-text.ts';
 import { UNKNOWN_COUNT } from './port-stats.ts';
 
@@ -116,7 +117,15 @@ const decodeNiciraRequest =
     });
   };
 
-function encodeRequest(m: FlowStatsRequestMessage, version: OfVersion): Encoded {
+function encodeNiciraRequest(m: FlowStatsRequestMessage): Encoded {
+  const match = encodeNxm(m.match, { value: m.cookie, mask: m.cookieMask });
+  const out = new Writer().u16(m.outPort).u16(match.length).u8(m.table).zeros(3).bytes(match).pad8();
+  const raw = m.kind === 'flow_stats_request' ? 'NXST_FLOW_REQUEST' : 'NXST_AGGREGATE_REQUEST';
+  return { spec: messageSpec(raw), body: out.done() };
+}
+
+function encodeRequest(m: FlowStatsRequestMessage, version: OfVersion, { isNxm }: FlowForm): Encoded {
+  if (version === 1 && isNxm) return encodeNiciraRequest(m);
   const out = new Writer();
   if (version === 1) out.bytes(encodeMatch(1, m.match)).u8(m.table).zeros(1).u16(m.outPort);
   else {
@@ -295,8 +304,30 @@ function writeFlow(out: Writer, f: OfFlowStats, version: OfVersion): void {
   out.putU16(start, out.size - start);
 }
 
-function encodeReply(m: FlowStatsReplyMessage, version: OfVersion): Encoded {
+/** Ages stand one higher, and 0 for one that is not known. */
+const ageOnWire = (age: number | null): number => (age === null ? 0 : Math.min(age, 0xfffe) + 1);
+
+function writeNiciraFlow(out: Writer, f: OfFlowStats): void {
+  const start = out.size;
+  const match = encodeNxm(f.match);
+  out.zeros(2).u8(f.table).zeros(1).u32(f.seconds).u32(f.nanoseconds).u16(f.priority);
+  out.u16(f.idleTimeout).u16(f.hardTimeout).u16(match.length).u16(ageOnWire(f.idleAge)).u16(ageOnWire(f.hardAge));
+  out
+    .u64(f.cookie)
+    .u64(f.packets)
+    .u64(f.bytes)
+    .bytes(match)
+    .zeros(roundUp8(match.length) - match.length);
+  out.bytes(encodeActions(1, f.actions));
+  out.putU16(start, out.size - start);
+}
+
+function encodeReply(m: FlowStatsReplyMessage, version: OfVersion, { isNxm }: FlowForm): Encoded {
   const out = new Writer();
+  if (version === 1 && isNxm) {
+    for (const flow of m.flows) writeNiciraFlow(out, flow);
+    return { spec: messageSpec('NXST_FLOW_REPLY'), body: out.done() };
+  }
   for (const flow of m.flows) writeFlow(out, flow, version);
   const spec = specIn(version, 'OFPST10_FLOW_REPLY', 'OFPST11_FLOW_REPLY', 'OFPST13_FLOW_REPLY', 'OFPST15_FLOW_REPLY')!;
   return { spec, body: out.done() };
@@ -349,10 +380,11 @@ export const flowStatsFamily: Family<FlowStatsMessage> = {
     flow_stats_request: encodeRequest,
     aggregate_request: encodeRequest,
     flow_stats_reply: encodeReply,
-    aggregate_reply: ({ packets, bytes, flows }, version) => {
+    aggregate_reply: ({ packets, bytes, flows }, version, { isNxm }) => {
       const out = new Writer();
       if (version < 6) out.u64(packets).u64(bytes).u32(flows).zeros(4);
       else writeAggregate(out, packets, bytes, flows);
+      if (version === 1 && isNxm) return { spec: messageSpec('NXST_AGGREGATE_REPLY'), body: out.done() };
       return { spec: specIn(version, 'OFPST_AGGREGATE_REPLY', 'OFPST15_AGGREGATE_REPLY')!, body: out.done() };
     },
   },

@@ -45,14 +45,14 @@ function sizeProblem(bytes: Uint8Array): string {
 const endLine = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
 
 /** What the message says, without its name. */
-export function formatMessage(message: OfMessage, context: Omit<TextContext, 'formatInner'>): string {
-  return formatters.get(message.kind)!(message, { ...context, formatInner: formatBytes });
+export function formatMessage(message: OfMessage, context: Omit<TextContext, 'formatInner' | 'table'>): string {
+  return formatters.get(message.kind)!(message, { ...context, formatInner: formatBytes, table: String });
 }
 
 function formatKnown(header: OfHeader, verbosity: number): string {
   const flagWords = flagsText(header);
   const head = headText(header) + flagWords;
-  const message = decodeBody(header, true);
+  const message = decodeBody(header, { isLoose: true, hasTableId: true });
   if (message.ok) {
     const { version, flags } = header;
     return endLine(head + formatMessage(message.value, { version, verbosity, flags }));

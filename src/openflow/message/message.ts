@@ -7,10 +7,9 @@
  * nobody knows are passed over; *envelope*, header and message.
  * Invariants: nothing here throws on what came from outside; a refusal is the reference's error by name. The version is
  * forgotten: no decoded message holds it. An encoder answers null for what its version cannot say.
- * Not supported: table statistics and table features, flow monitor requests and replies, group features,
- * NXT_CT_FLUSH (the zone form is), controller-status: their rows are there, decoding answers OFPBRC_BAD_TYPE (BAD_STAT for
- * multiparts), and there are no abstract types yet. Flow-mods and statistics are written in the standard forms, never in
- * Nicira's NXT_FLOW_MOD, NXT_FLOW_REMOVED and NXST_FLOW. A continuation is kept as bytes. Of a list that turns bad midway
+ * Flows in OpenFlow 1.0 are written in the form that the caller says (FlowForm): Open vSwitch's ends agree on one.
+ * Not supported: controller-status: its row is there, and decoding answers OFPBRC_BAD_TYPE, as Open vSwitch 3.1 does, which
+ * knows nothing of it. A continuation is kept as bytes. Of a list that turns bad midway
  * nothing is printed but the error (the reference prints what it had read). A message with two errors may be refused for
  * the other one. The fields of a group's selection method are not printed.
  */
@@ -18,7 +17,7 @@ import { ok } from '../../lib/result.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
 import { type OfError, ofFail } from '../error.ts';
 import type { OfVersion } from '../version.ts';
-import type { Decoded, DecodeInput, Encoded } from './codec.ts';
+import { type Decoded, type DecodeInput, type Encoded, type FlowForm, STANDARD_FORM } from './codec.ts';
 import { families, type OfMessage } from './families.ts';
 import { type OfHeader, readHeader, writeMessage } from './header.ts';
 
@@ -28,31 +27,52 @@ export interface OfEnvelope {
 }
 
 type Decoder = (input: DecodeInput) => Decoded<OfMessage>;
-type Encoder = (message: OfMessage, version: OfVersion) => Encoded | null;
+type Encoder = (message: OfMessage, version: OfVersion, form: FlowForm) => Encoded | null;
 
 const decoders = new Map<string, Decoder>(families.flatMap((family) => Object.entries(family.decode)));
 const encoders = new Map<string, Encoder>(
   families.flatMap((family) => Object.entries(family.encode) as [string, Encoder][]),
 );
 
-/** The body of a message whose header has been read. @param isLoose passes unknown properties over, as for printing */
-export function decodeBody(header: OfHeader, isLoose = false): Decoded<OfMessage> {
+export interface DecodeOptions {
+  /** Passes unknown properties over, as for printing. */
+  readonly isLoose?: boolean;
+  /** Of the connection: the table of a flow-mod of OpenFlow 1.0 stands in its command. */
+  readonly hasTableId?: boolean;
+}
+
+/** The body of a message whose header has been read. */
+export function decodeBody(header: OfHeader, options: DecodeOptions = {}): Decoded<OfMessage> {
   const decode = decoders.get(header.spec.raw);
-  if (decode) return decode({ ...header, isLoose });
+  if (decode) return decode({ ...header, isLoose: options.isLoose ?? false, hasTableId: options.hasTableId ?? false });
   return ofFail(header.spec.direction === null ? 'OFPBRC_BAD_TYPE' : 'OFPBRC_BAD_STAT');
 }
 
 /** One whole message, as long as its header says. Never throws. */
-export function decodeMessage(bytes: Uint8Array): Decoded<OfEnvelope> {
+export function decodeMessage(bytes: Uint8Array, options: DecodeOptions = {}): Decoded<OfEnvelope> {
   const header = readHeader(bytes);
   if (!header.ok) return header;
-  const message = decodeBody(header.value);
+  const message = decodeBody(header.value, options);
   return message.ok ? ok({ header: header.value, message: message.value }) : message;
 }
 
-/** Null when this version has no such message. @param flags of a multipart message */
-export function encodeMessage(message: OfMessage, version: OfVersion, xid: number, flags = 0): Uint8Array | null {
-  const encoded = encoders.get(message.kind)!(message, version);
+/** A message without its headers; null when this version has none of that kind. */
+export const encodeBody = (message: OfMessage, version: OfVersion, form: FlowForm): Encoded | null =>
+  encoders.get(message.kind)!(message, version, form);
+
+/**
+ * Null when this version has no such message.
+ * @param flags of a multipart message
+ * @param form of OpenFlow 1.0's messages about flows
+ */
+export function encodeMessage(
+  message: OfMessage,
+  version: OfVersion,
+  xid: number,
+  flags = 0,
+  form: FlowForm = STANDARD_FORM,
+): Uint8Array | null {
+  const encoded = encodeBody(message, version, form);
   return encoded && writeMessage(version, encoded.spec, xid, encoded.body, flags);
 }
 

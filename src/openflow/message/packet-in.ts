@@ -5,6 +5,7 @@ import { ok } from '../../lib/result.ts';
 import { formatHexBytes } from '../action/text.ts';
 import { ofFail } from '../error.ts';
 import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
+import { tlvBytes } from '../oxm/tlv.ts';
 import type { OfVersion } from '../version.ts';
 import { u16At, u32At, u64At, Writer } from '../wire.ts';
 import {
@@ -178,7 +179,18 @@ const decodeNicira2 =
     return message.totalLength < message.data.length ? ofFail('OFPBRC_BAD_LEN') : ok(message);
   };
 
-function encodeNicira2(m: PacketInMessage): Uint8Array {
+/** The fields in the forms of that version, but the port in OXM's even where the others are in NXM's. */
+function metadataBytes(metadata: OfMatch, version: OfVersion): Uint8Array {
+  if (version >= 3) return tlvBytes(metadata, version);
+  const rest = { ...metadata, key: metadata.key.clone(), mask: metadata.mask.clone() } as OfMatch;
+  rest.key.set(KEY.in_port, 0);
+  rest.mask.set(KEY.in_port, 0);
+  const hasPort = !metadata.mask.isZero(KEY.in_port);
+  const port = hasPort ? tlvBytes(inPortMatch(inPortOfMatch(metadata)), 3) : noBytes;
+  return concatBytes(port, tlvBytes(rest, version));
+}
+
+function encodeNicira2(m: PacketInMessage, version: OfVersion): Uint8Array {
   const out = new Writer();
   writeProperty(out, P.packet, (p) => p.bytes(m.data));
   if (m.totalLength !== m.data.length) writeProperty(out, P.fullLength, (p) => p.u32(m.totalLength));
@@ -186,9 +198,9 @@ function encodeNicira2(m: PacketInMessage): Uint8Array {
   if (m.table !== null) writeProperty(out, P.table, (p) => p.u8(m.table!));
   if (m.cookie !== null) writeProperty(out, P.cookie, (p) => p.zeros(4).u64(m.cookie!));
   writeProperty(out, P.reason, (p) => p.u8(m.reason));
-  writeProperty(out, P.metadata, (p) => p.bytes(encodeNxm(m.metadata)));
-  if (m.userdata.length > 0) writeProperty(out, P.userdata, (p) => p.bytes(m.userdata));
+  writeProperty(out, P.metadata, (p) => p.bytes(metadataBytes(m.metadata, version)));
   if (m.continuation) writeProperty(out, P.continuation, (p) => p.zeros(4).bytes(m.continuation!));
+  if (m.userdata.length > 0) writeProperty(out, P.userdata, (p) => p.bytes(m.userdata));
   return out.done();
 }
 
@@ -224,8 +236,8 @@ function encodeNicira(m: PacketInMessage): Uint8Array {
 }
 
 function encode(m: PacketInMessage, version: OfVersion): Encoded {
-  if (m.kind === 'resume') return { spec: messageSpec('NXT_RESUME'), body: encodeNicira2(m) };
-  if (m.format === 'nxt_packet_in2') return { spec: messageSpec('NXT_PACKET_IN2'), body: encodeNicira2(m) };
+  if (m.kind === 'resume') return { spec: messageSpec('NXT_RESUME'), body: encodeNicira2(m, version) };
+  if (m.format === 'nxt_packet_in2') return { spec: messageSpec('NXT_PACKET_IN2'), body: encodeNicira2(m, version) };
   if (m.format === 'nxt_packet_in') return { spec: messageSpec('NXT_PACKET_IN'), body: encodeNicira(m) };
   const spec = specIn(version, 'OFPT10_PACKET_IN', 'OFPT11_PACKET_IN', 'OFPT12_PACKET_IN', 'OFPT13_PACKET_IN')!;
   return { spec, body: encodeStandard(m, version) };

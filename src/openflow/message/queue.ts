@@ -214,7 +214,7 @@ function formatConfigReply(message: QueueConfigReplyMessage): string {
   let text = '';
   let port: number | null = null;
   for (const queue of sorted) {
-    if (queue.port !== port) text += ` port=${formatOfPort(queue.port)}\n`;
+    if (queue.port !== port) text += `${port === null ? ' ' : ''}port=${formatOfPort(queue.port)}\n`;
     port = queue.port;
     text += `queue ${queue.queue}:${rateText('min_rate', queue.minRate)}${rateText('max_rate', queue.maxRate)}\n`;
   }

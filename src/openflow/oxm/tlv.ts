@@ -5,7 +5,16 @@ import { ok, type Result } from '../../lib/result.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
 import { fromPort32, toPort32 } from '../action/codec.ts';
 import { type OfError, ofFail } from '../error.ts';
-import { fieldOf, fieldOnes, headerOf, type OfFieldSpec, readValue, valueBits, writeValue } from '../field/index.ts';
+import {
+  fieldOf,
+  fieldOnes,
+  headerOf,
+  isZeroIn,
+  type OfFieldSpec,
+  readValue,
+  valueBits,
+  writeValue,
+} from '../field/index.ts';
 import { meetsPrerequisite } from '../field/prerequisites.ts';
 import { Writer } from '../wire.ts';
 import { type OxmHeader, readOxmHeader, writeOxmHeader } from './header.ts';
@@ -41,8 +50,16 @@ function isValidValue(field: OfFieldSpec, value: bigint): boolean {
   return field.notation !== 'port11' || fromPort32(Number(value)) !== null;
 }
 
-/** Bits of the key that the wire's value says something about. */
-const matchedBits = (field: OfFieldSpec): bigint => validBits(field) & valueBits(field);
+/** Bits of the key that the wire's value says something about, by field. */
+const matched = new Map<OfFieldSpec, bigint>();
+function matchedBits(field: OfFieldSpec): bigint {
+  let bits = matched.get(field);
+  if (bits === undefined) {
+    bits = validBits(field) & valueBits(field);
+    matched.set(field, bits);
+  }
+  return bits;
+}
 
 /** Value and mask as the key has them. */
 function put(draft: Draft, field: OfFieldSpec, value: bigint, mask: bigint): void {
@@ -90,6 +107,16 @@ function takeCookie(draft: Draft, header: OxmHeader, value: bigint, mask: bigint
   return null;
 }
 
+/** Six bytes are exact in a number. */
+const NUMBER_BYTES = 6;
+
+function bigAt(bytes: Uint8Array, at: number, size: number): bigint {
+  if (size > NUMBER_BYTES) return bytesToBig(bytes.subarray(at, at + size));
+  let value = 0;
+  for (let i = 0; i < size; i++) value = value * 256 + bytes[at + i]!;
+  return BigInt(value);
+}
+
 /** The entry at `at`: where the next one begins, or the name of an error. */
 function takeEntry(draft: Draft, bytes: Uint8Array, at: number, allowsCookie: boolean): number | OfErrorName {
   const header = readOxmHeader(bytes, at);
@@ -103,8 +130,8 @@ function takeEntry(draft: Draft, bytes: Uint8Array, at: number, allowsCookie: bo
   const size = hasMask ? payload / 2 : payload;
   const fits = isCookie || (isTunMetadata(field!) ? size >= 1 && size <= field!.size : size === field!.size);
   if (!Number.isInteger(size) || !fits) return 'OFPBMC_BAD_FIELD';
-  const value = bytesToBig(bytes.subarray(valueAt, valueAt + size));
-  const mask = hasMask ? bytesToBig(bytes.subarray(valueAt + size, valueAt + payload)) : ones(8 * size);
+  const value = bigAt(bytes, valueAt, size);
+  const mask = hasMask ? bigAt(bytes, valueAt + size, size) : ones(8 * size);
   if ((value & ~mask) !== 0n) return 'OFPBMC_BAD_WILDCARDS';
   const error = isCookie ? takeCookie(draft, header, value, mask) : takeField(draft, field!, size, value, mask);
   return error ?? valueAt + payload;
@@ -142,6 +169,8 @@ const maskIsValue = new Set([
 ]);
 
 function putField(out: Writer, match: OfMatch, field: OfFieldSpec, version: number): void {
+  // Most fields of most matches: known without a look at their bits
+  if (isZeroIn(match.mask, field)) return;
   const bits = matchedBits(field);
   const mask = readValue(match.mask, field) & bits;
   if (mask === 0n) return;

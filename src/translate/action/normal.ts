@@ -142,11 +142,15 @@ function forward(ctx: XlateContext, from: BundlePicture, tagging: Tagging): void
 
 function flood(ctx: XlateContext, from: BundlePicture, tagging: Tagging): void {
   for (const bundle of ctx.bridge.bundles) {
-    if (bundle === from) continue;
+    if (bundle === from || !isFloodable(ctx, bundle)) continue;
     claimInnerTag(ctx, from, bundle, tagging.vlans);
     if (includesVlan(bundle, tagging.vlans)) outputNormal(ctx, bundle, tagging);
   }
 }
+
+/** OFPPC_NO_FLOOD on any port of a bundle keeps floods out of it. */
+const isFloodable = ({ bridge }: XlateContext, { ports }: BundlePicture): boolean =>
+  bridge.portConfig.size === 0 || !ports.some(({ ofport }) => bridge.portConfig.get(ofport)?.noFlood);
 
 /** Whether a port takes the packet can hang on its inner tag: then the datapath must match that. */
 function claimInnerTag(ctx: XlateContext, from: BundlePicture, bundle: BundlePicture, vlans: PacketVlans): void {

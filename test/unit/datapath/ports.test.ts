@@ -178,7 +178,7 @@ test('the audit finds a chunk that is lost, one that is in two places, and a fra
     const stack = words[(w + WORKER_FREE_CHUNKS) >>> 2]! >>> 2;
     words[stack] = words[stack + 1]!;
   });
-  assert.match(doubled[0] ?? '', /in two places: the free stack and the free stack/);
+  assert.match(doubled[0] ?? '', /in two places: the free stack of worker 0 and the free stack of worker 0/);
   assert.match(doubled[1] ?? '', /1 chunks are nowhere/);
   const strange = damage((words, w) => {
     words[words[(w + WORKER_FREE_CHUNKS) >>> 2]! >>> 2] = 4;

@@ -122,7 +122,7 @@ test('meters', () => {
   assert.equal(execute('add', 0xfffffffe, band(5)), 'added');
   assert.equal(execute('add', 3, band(5)), 'OFPMMFC_OUT_OF_METERS');
   assert.equal(execute('modify', 1, band(6), band(7)), 'modified');
-  assert.equal(meters.get(1)!.bandStats.length, 2);
+  assert.equal(meters.stats(meters.get(1)!).bands.length, 2);
   assert.deepEqual(
     meters.meters.map(({ config }) => config.id),
     [1, 0xfffffffe],

@@ -40,6 +40,8 @@ test('what an encoder writes, its decoder reads as the same message, in every ve
     const { message, header } = first.value;
     if (message.kind === 'bundle_add' || message.kind === 'requestforward') continue;
     for (let version = 1; version <= 6; version++) {
+      // Up to OpenFlow 1.1 a field that cannot be matched looks like one that can be left out
+      if (message.kind === 'table_stats_reply' && version !== header.version) continue;
       const written = encodeMessage(message, version as OfVersion, header.xid);
       if (written === null) continue;
       const again = decodeMessage(written);

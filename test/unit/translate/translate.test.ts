@@ -179,7 +179,7 @@ test('a decapsulated packet goes to the port that fits it most closely', () => {
 
 test('congestion marks: inwards, or the packet is dropped', () => {
   const state = buildTunnels([vxlan('1.1.2.92')]);
-  const came = { inPort: 4789, tunSrc: '1.1.2.92', tunDst: '1.1.2.88', tunId: 123n, tunTos: 3 };
+  const came = { inPort: 4789, tunSrc: '1.1.2.92', tunDst: '1.1.2.88', tunId: 123n, tunTos: 3, proto: 17 };
   assert.equal(actionsOf(state, { ...came, tos: 0x02 }), 'set(ipv4(tos=0x3/0x3)),100,1');
   assert.deepEqual(xlate(state, packet({ ...came, tos: 0 })).actions, []);
   assert.equal(actionsOf(state, { ...came, tunTos: 2, tos: 0 }), '100,1');

@@ -28,9 +28,9 @@ export class FakeDatapath implements UpcallDatapath {
   #nextId = 0;
   #nextGeneration = 1;
 
-  miss(key: FlowKey, size = 100, reason: Upcall['reason'] = 'miss'): void {
+  miss(key: FlowKey, size = 100, reason: Upcall['reason'] = 'miss', userdata = new Uint8Array(0)): void {
     const frame = new Uint8Array(size);
-    this.#waiting.push({ reason, inPort: 0, frame, key, userdata: new Uint8Array(0), tcpFlags: 0, hash: 0, slot: 0 });
+    this.#waiting.push({ reason, inPort: 0, frame, key, userdata, tcpFlags: 0, hash: 0, slot: 0 });
   }
 
   get flowCount(): number {

@@ -44,12 +44,12 @@ test('a list that the datapath would refuse is a drop that says so', () => {
   const outputs = (count: number): DpAction[] =>
     Array.from({ length: count }, (_, port) => ({ type: 'output', port }) as const);
   const most = ACTIONS_SIZE_MAX / 8;
-  assert.equal(encodeInstalled({ actions: outputs(most), drop: 'none' }).length, ACTIONS_SIZE_MAX);
+  assert.equal(encodeInstalled({ actions: outputs(most), drop: 'none', slowPath: 0 }).length, ACTIONS_SIZE_MAX);
   for (const actions of [outputs(most + 1), [{ type: 'clone', actions: outputs(10 * most) } as const]])
-    assert.deepEqual(decodeActions(encodeInstalled({ actions, drop: 'none' })), [
+    assert.deepEqual(decodeActions(encodeInstalled({ actions, drop: 'none', slowPath: 0 })), [
       { type: 'drop', reason: 'actions_too_long' },
     ]);
-  assert.deepEqual(decodeActions(encodeInstalled({ actions: [], drop: 'table_miss' })), [
+  assert.deepEqual(decodeActions(encodeInstalled({ actions: [], drop: 'table_miss', slowPath: 0 })), [
     { type: 'drop', reason: 'table_miss' },
   ]);
 });

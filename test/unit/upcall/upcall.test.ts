@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Micros, SECOND } from '../../../src/lib/clock.ts';
+import { SECOND } from '../../../src/lib/clock.ts';
 import type { SwitchState } from '../../../src/ofproto/index.ts';
 import { noEffects } from '../../../src/translate/effects.ts';
 import {
+  type Credit,
   newUpcallCounters,
   Revalidator,
   UkeyTable,
@@ -36,18 +37,18 @@ function build(state: SwitchState, options: Partial<UpcallOptions> = {}) {
   const traffic = new TrafficCounts();
   const source = {
     picture: () => state.picture(),
-    effects: (credit: { now: Micros; packets: number; bytes: number }) => applyEffects(state, traffic, credit),
+    effects: (credit: Credit) => applyEffects(state, traffic, credit),
   };
   const ukeys = new UkeyTable();
-  const parts = [datapath, source, ukeys, { ...upcallDefaults, ...options }, counters] as const;
+  const parts = { datapath, source, ukeys, options: { ...upcallDefaults, ...options }, counters };
   return {
     state,
     datapath,
     counters,
     traffic,
     ukeys,
-    handler: new UpcallHandler(...parts),
-    revalidator: new Revalidator(...parts),
+    handler: new UpcallHandler(parts),
+    revalidator: new Revalidator(parts),
   };
 }
 

@@ -3,7 +3,7 @@
  * network order, without gaps. The text form shows such data in words; other data as hexadecimal digits.
  */
 import type { UpcallReason } from '../action.ts';
-import { bigToBytes, bytesToBig, decimal, hexPrefixed, type Notation } from '../number.ts';
+import { bigToBytes, bytesToBig, decimal, hex, type Notation } from '../number.ts';
 import type { Scanner } from '../scanner.ts';
 
 interface CookieField {
@@ -51,7 +51,7 @@ const cookies: readonly CookieSpec[] = [
       field('dont_send', 1),
       field('continuation', 1),
       field('recirc_id', 32),
-      field('rule_cookie', 64, hexPrefixed),
+      field('rule_cookie', 64, hex),
       field('controller_id', 16),
       field('max_len', 16),
     ],
@@ -68,7 +68,7 @@ export interface UserCookie {
 }
 
 /** @throws for a kind that is not in `cookies`: a bug of the caller */
-function encodeCookie({ name, values }: UserCookie): Uint8Array {
+export function encodeCookie({ name, values }: UserCookie): Uint8Array {
   const spec = cookies.find((c) => c.name === name);
   if (!spec) throw new Error(`no user data of kind ${name}`);
   return Uint8Array.from([spec.tag, ...spec.fields.flatMap((f) => [...bigToBytes(values[f.name] ?? 0n, bytesOf(f))])]);

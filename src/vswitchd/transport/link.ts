@@ -1,0 +1,69 @@
+/** A socket and its connection: bytes go in and out as fast as either can. */
+import type { Socket } from 'node:net';
+import { concatBytes } from '../../lib/bytes.ts';
+import type { Micros } from '../../lib/clock.ts';
+import type { Connection } from '../../ofproto/connections/connection.ts';
+
+/** Bytes that are written at once. */
+const WRITE_SIZE = 64 * 1024;
+
+export class Link {
+  readonly connection: Connection;
+  readonly #socket: Socket;
+  readonly #now: () => Micros;
+  #isEnding = false;
+  #isScheduled = false;
+
+  constructor(socket: Socket, connection: Connection, now: () => Micros, wake: () => void) {
+    this.#socket = socket;
+    this.connection = connection;
+    this.#now = now;
+    socket.on('data', (bytes: Uint8Array) => {
+      connection.receive(bytes, now());
+      this.pump();
+      wake();
+    });
+    socket.on('drain', () => {
+      this.pump();
+      wake();
+    });
+  }
+
+  /** There is output: it is written when whoever made it has done. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.pump();
+    });
+  }
+
+  #write(): void {
+    while (!this.#socket.writableNeedDrain && !this.#socket.destroyed) {
+      const messages: Uint8Array[] = [];
+      for (let size = 0; size < WRITE_SIZE; size += messages.at(-1)!.length) {
+        const message = this.connection.takeOutput();
+        if (!message) break;
+        messages.push(message);
+      }
+      if (messages.length === 0) return;
+      this.#socket.write(messages.length === 1 ? messages[0]! : concatBytes(...messages));
+    }
+  }
+
+  /** Writes what can be written, and reads on as far as answers find room. */
+  pump(): void {
+    const { connection } = this;
+    if (this.#isEnding) return;
+    this.#write();
+    connection.process(this.#now());
+    this.#write();
+    if (connection.wantsInput) this.#socket.resume();
+    else this.#socket.pause();
+    if (connection.closedBy === null) return;
+    this.#isEnding = true;
+    this.#socket.end();
+    this.#socket.destroySoon();
+  }
+}
