@@ -4,7 +4,7 @@
  * Memory. The host makes one WebAssembly.Memory, lays everything out (src/spec/layout.ts), and instantiates the module
  * with `{ env: { memory } }`. Fresh memory is zero; whatever is reused must be zeroed by the host. Before `init(w)`:
  *
- *   Switch at SWITCH_BASE: magic, version, ports (Port[PORTS_MAX], 64-aligned), frames (4096-aligned), frames_count,
+ *   Switch at SWITCH_BASE: magic, version, ports (64-aligned), frames (4096-aligned), frames_count,
  *   chunk_size, worker_count, memory_size.
  *
  *   Worker at any multiple of 4096. All its pointers are absolute addresses; regions are 64-aligned and zeroed:
@@ -27,21 +27,24 @@
  *
  *   Port: the host fills in every ring (addresses of indices and entries, mask), umem_base (descriptor address +
  *   umem_base = absolute address; 0 in a plain memory backend), fill_target (≤ entries of the fill ring), mtu, worker,
- *   and last state = PRESENT | UP. tx_reserved and dirty start at 0 (tx_reserved: the tx producer's value).
- *   The tx and comp rings of a port have the same number of entries.
+ *   number, and last state = PRESENT | UP. tx_reserved and dirty start at 0 (tx_reserved: the tx producer's value).
+ *   The tx and comp rings of a port have the same number of entries. A port of several queues is several Ports: the first
+ *   lies at the port's number, the others in a row behind PORTS_MAX, where the first one's `queues` points; its queue_of
+ *   tells each worker the one to send by.
  *
  * Functions. `w` is the Worker's address, `now` microseconds. One thread at a time calls in with a given `w`.
  *
  *   init(w): u32                       0, 1 when the regions do not fit together, 2 when the Switch was laid out by
  *                                      another version of src/spec than this module was built from
- *   process(w, port, budget, now): u32 drains control, moves at most `budget` frames of the port; returns frames taken
+ *   process(w, place, budget, now): u32 drains control, moves at most `budget` frames of a queue, which is named by its place
+ *                                      in the port table: a port's number, or more; returns frames taken
  *   control(w, now): u32               carries out the waiting control records; returns how many; publishes tx as well
- *   popDirty(w): u32                   a port that was written to since it was popped last, + 1; 0 for none: flush it.
+ *   popDirty(w): u32                   place of a queue that was written to since it was popped last, + 1; 0: none: flush it.
  *                                      Call until 0 after process and control
  *   takeFromWorkers(w, now): u32       frames that other workers handed over for our ports, at most a burst of each;
  *                                      returns how many
  *   popRung(w): u32                    workers that were handed frames since the last call: bit n is worker n
- *   drainPort(w, port): u32            after the device let go: takes every chunk off the port's four rings, counts
+ *   drainPort(w, place): u32           after the device let go: takes every chunk off the port's four rings, counts
  *                                      unread frames as rx_no_port, sets state to 0; returns chunks. Ports are removed so
  *   cacheFlush(w): void                forgets the exact-match cache (flows stay)
  *
@@ -103,10 +106,10 @@ export function init(w: usize): u32 {
   return initActionLists(w) ? 0 : 1;
 }
 
-export function process(w: usize, port: u32, budget: u32, now: f64): u32 {
+export function process(w: usize, place: u32, budget: u32, now: f64): u32 {
   store<f64>(w, now, WORKER_NOW);
   drainControl(w);
-  const taken = processPort(w, port, budget);
+  const taken = processPort(w, place, budget);
   publishPorts(w);
   return taken;
 }
@@ -133,8 +136,8 @@ export function popRung(w: usize): u32 {
   return popRungWorkers(w);
 }
 
-export function drainPort(w: usize, port: u32): u32 {
-  return removePort(w, port);
+export function drainPort(w: usize, place: u32): u32 {
+  return removePort(w, place);
 }
 
 export function cacheFlush(w: usize): void {

@@ -38,6 +38,7 @@ import {
   PACKET_NEXT,
   PACKET_SIZE,
   PACKET_TCP_FLAGS,
+  PORT_NUMBER,
   PORT_RX_BYTES,
   PORT_RX_CONSUMER,
   PORT_RX_ENTRIES,
@@ -61,7 +62,7 @@ import { cacheInsert, cacheLookup } from './cache/exact-match';
 import { isCacheAsked, noteWorth } from './cache/worth';
 import { classify } from './classifier/lookup';
 import { allocPacket, dropPacket, initPacket } from './layout/packets';
-import { portAt } from './layout/ports';
+import { queueAt } from './layout/ports';
 import { drainComp, ourIndex, refillFill, refuseDescriptor, setIndex, theirIndex } from './layout/rings';
 import { upcallPacket } from './layout/upcalls';
 import {
@@ -87,15 +88,15 @@ const GROUP_BYTES: usize = 16;
 const GROUP_TCP_FLAGS: usize = 24;
 const GROUP_SIZEOF: u32 = 32;
 
-/** Takes at most `budget` frames from a port, in bursts, through the passes. Returns how many. */
-export function processPort(w: usize, number: u32, budget: u32): u32 {
-  const port = portAt(w, number);
+/** Takes at most `budget` frames from the port at a place, in bursts, through the passes. Returns how many. */
+export function processPort(w: usize, place: u32, budget: u32): u32 {
+  const port = queueAt(w, place);
   if (port == 0 || (load<u32>(port, PORT_STATE) & PORT_STATE_PRESENT) == 0) return 0;
   if (load<u32>(port, PORT_WORKER) != load<u32>(w, WORKER_INDEX)) return 0;
   drainComp(w, port);
   let taken: u32 = 0;
   while (taken < budget) {
-    const count = receiveBurst(w, port, number, min(budget - taken, BURST_MAX));
+    const count = receiveBurst(w, port, min(budget - taken, BURST_MAX));
     if (count == 0) break;
     taken += count;
   }
@@ -104,7 +105,7 @@ export function processPort(w: usize, number: u32, budget: u32): u32 {
 }
 
 /** One burst of at most `limit` descriptors; returns how many were taken off the ring. */
-function receiveBurst(w: usize, port: usize, number: u32, limit: u32): u32 {
+function receiveBurst(w: usize, port: usize, limit: u32): u32 {
   const consumer = ourIndex(port, PORT_RX_CONSUMER);
   const waiting = min(theirIndex(port, PORT_RX_PRODUCER) - consumer, limit);
   if (waiting == 0) return 0;
@@ -120,6 +121,7 @@ function receiveBurst(w: usize, port: usize, number: u32, limit: u32): u32 {
   const base = <usize>load<u32>(port, PORT_UMEM_BASE) - frames;
   const entries = <usize>load<u32>(port, PORT_RX_ENTRIES);
   const mask = load<u32>(port, PORT_RX_MASK);
+  const number = load<u32>(port, PORT_NUMBER);
   for (; taken < waiting; taken++) {
     const entry = entries + ((<usize>((consumer + taken) & mask)) << 4);
     const p = allocPacket(w);

@@ -2,7 +2,8 @@
  * Ports: transmit, publish, and the list of ports that were written to.
  *
  * Terms. *dirty*: written to since the host last flushed the port. Descriptors are written at tx_reserved and become the
- * device's when publishPorts stores the producer index, once a burst.
+ * device's when publishPorts stores the producer index, once a burst. *place*: index in the port table. A port lies at its
+ * number; its queues after the first lie behind all ports, each a Port with rings and an owner of its own.
  */
 import {
   COUNTER_TX_PACKETS,
@@ -19,6 +20,8 @@ import {
   PORT_DIRTY,
   PORT_DIRTY_NEXT,
   PORT_MTU,
+  PORT_QUEUE_OF,
+  PORT_QUEUES,
   PORT_SIZEOF,
   PORT_STATE,
   PORT_STATE_PRESENT,
@@ -36,7 +39,7 @@ import {
   WORKER_INDEX,
   WORKER_SWITCH,
 } from '../../src/gen/layout';
-import { PORTS_MAX } from '../../src/gen/limits';
+import { FURTHER_QUEUES_MAX, PORTS_MAX } from '../../src/gen/limits';
 import { handOver, publishHandOvers } from './hand-over';
 import { releaseSlot } from './packets';
 import { exceedsMtu, refuse } from './refuse';
@@ -48,6 +51,19 @@ import { counterAdd, listGet } from './worker';
 export function portAt(w: usize, port: u32): usize {
   if (port >= PORTS_MAX) return 0;
   return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_PORTS) + <usize>port * PORT_SIZEOF;
+}
+
+/** The Port at a place; 0 when the place is out of range. */
+// @inline
+export function queueAt(w: usize, place: u32): usize {
+  if (place >= PORTS_MAX + FURTHER_QUEUES_MAX) return 0;
+  return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_PORTS) + <usize>place * PORT_SIZEOF;
+}
+
+/** The queue of a port that this worker sends by: its own when it has one, else another worker's. */
+function queueFor(w: usize, port: usize): usize {
+  const queue = <usize>load<u8>(port + <usize>load<u32>(w, WORKER_INDEX), PORT_QUEUE_OF);
+  return queue == 0 ? port : <usize>load<u32>(port, PORT_QUEUES) + (queue - 1) * PORT_SIZEOF;
 }
 
 /** Whether the port is up and ours: whoever owns the port is the one producer of its tx ring. */
@@ -83,10 +99,13 @@ function roomFor(w: usize, port: usize, reserved: u32, wanted: u32): u32 {
  * What is the same for all of them is looked up once.
  */
 export function transmit(w: usize, list: usize, count: u32, number: u32): void {
-  const port = portAt(w, number);
+  let port = portAt(w, number);
   if (port == 0 || !isOpen(w, port)) {
-    divert(w, list, count, number, port);
-    return;
+    if (port != 0) port = queueFor(w, port);
+    if (port == 0 || !isOpen(w, port)) {
+      divert(w, list, count, number, port);
+      return;
+    }
   }
   const mtu = load<u32>(port, PORT_MTU);
   const mask = load<u32>(port, PORT_TX_MASK);
@@ -117,13 +136,13 @@ export function transmit(w: usize, list: usize, count: u32, number: u32): void {
   }
   store<u32>(port, at, PORT_TX_RESERVED);
   store<u64>(port, load<u64>(port, PORT_TX_BYTES) + bytes, PORT_TX_BYTES);
-  if (at != first && load<u32>(port, PORT_DIRTY) == 0) linkDirty(w, number, port);
+  if (at != first && load<u32>(port, PORT_DIRTY) == 0) linkDirty(w, port);
 }
 
-function linkDirty(w: usize, number: u32, port: usize): void {
+function linkDirty(w: usize, port: usize): void {
   store<u32>(port, 1, PORT_DIRTY);
   store<u32>(port, load<u32>(w, WORKER_DIRTY_PORTS), PORT_DIRTY_NEXT);
-  store<u32>(w, number + 1, WORKER_DIRTY_PORTS);
+  store<u32>(w, <u32>((port - queueAt(w, 0)) / PORT_SIZEOF) + 1, WORKER_DIRTY_PORTS);
 }
 
 /** Hands what was written to the devices, one producer index a dirty port, and counts it. */
@@ -131,7 +150,7 @@ export function publishPorts(w: usize): void {
   let sent: u64 = 0;
   let next = load<u32>(w, WORKER_DIRTY_PORTS);
   while (next != 0) {
-    const port = portAt(w, next - 1);
+    const port = queueAt(w, next - 1);
     sent += <u64>publishPort(port);
     drainComp(w, port);
     next = load<u32>(port, PORT_DIRTY_NEXT);
@@ -150,28 +169,28 @@ function publishPort(port: usize): u32 {
   return to - from;
 }
 
-/** A port that waits for a flush, + 1; 0 when none does. */
+/** The place of a port that waits for a flush, + 1; 0 when none does. */
 export function popDirtyPort(w: usize): u32 {
   const first = load<u32>(w, WORKER_DIRTY_PORTS);
   if (first == 0) return 0;
-  const port = portAt(w, first - 1);
+  const port = queueAt(w, first - 1);
   store<u32>(port, 0, PORT_DIRTY);
   store<u32>(w, load<u32>(port, PORT_DIRTY_NEXT), WORKER_DIRTY_PORTS);
   return first;
 }
 
 /** Takes a port out of service: see drainRings. Returns chunks taken. */
-export function removePort(w: usize, number: u32): u32 {
-  const port = portAt(w, number);
+export function removePort(w: usize, place: u32): u32 {
+  const port = queueAt(w, place);
   if (port == 0 || load<u32>(port, PORT_STATE) == 0) return 0;
-  unlinkDirty(w, number, port);
+  unlinkDirty(w, place, port);
   return drainRings(w, port);
 }
 
-function unlinkDirty(w: usize, number: u32, port: usize): void {
+function unlinkDirty(w: usize, place: u32, port: usize): void {
   if (load<u32>(port, PORT_DIRTY) == 0) return;
   let at = w + WORKER_DIRTY_PORTS;
-  while (load<u32>(at) != number + 1) at = portAt(w, load<u32>(at) - 1) + PORT_DIRTY_NEXT;
+  while (load<u32>(at) != place + 1) at = queueAt(w, load<u32>(at) - 1) + PORT_DIRTY_NEXT;
   store<u32>(at, load<u32>(port, PORT_DIRTY_NEXT));
   store<u32>(port, 0, PORT_DIRTY);
 }

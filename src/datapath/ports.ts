@@ -7,9 +7,13 @@ import type { MemoryPlan } from './memory.ts';
 import type { Extent } from './ring-space.ts';
 import type { Views } from './views.ts';
 
-/** A port and what the host knows of it. */
+/** A queue of a port, most often its only one, and what the host knows of it. */
 export interface PortEntry {
   readonly number: number;
+  /** Which of the port's queues it is, from 0. */
+  readonly queue: number;
+  /** Where it lies in the port table: a first queue at the port's number, a further one behind all ports. */
+  readonly place: number;
   readonly netdev: Netdev;
   /** Index of the worker that it belongs to. */
   readonly worker: number;
@@ -33,7 +37,8 @@ export interface PortStats {
   readonly txErrors: number;
 }
 
-export const portAddress = (plan: MemoryPlan, number: number): number => plan.ports.start + number * L.PORT_SIZEOF;
+/** Address of the Port at a place of the table. */
+export const portAddress = (plan: MemoryPlan, place: number): number => plan.ports.start + place * L.PORT_SIZEOF;
 
 function writeRing(views: Views, at: number, place: RingPlace): void {
   views.setU32(at, place.producer);
@@ -42,12 +47,13 @@ function writeRing(views: Views, at: number, place: RingPlace): void {
   views.setU32(at + 12, place.mask);
 }
 
-/** Writes a port anew, its rings empty; the state comes last. */
+/** Writes a queue anew, its rings empty; the state comes last. What the port's first tells of the others stays. */
 export function writePort(views: Views, plan: MemoryPlan, entry: PortEntry, ifindex: number): void {
-  const at = portAddress(plan, entry.number);
+  const at = portAddress(plan, entry.place);
   const { start, size } = entry.extent;
   views.u8.fill(0, start, start + size);
-  views.u8.fill(0, at, at + L.PORT_SIZEOF);
+  clearQueue(views, plan, entry.place);
+  views.setU32(at + L.PORT_NUMBER, entry.number);
   writeRing(views, at + L.PORT_RX_PRODUCER, entry.places.rx);
   writeRing(views, at + L.PORT_TX_PRODUCER, entry.places.tx);
   writeRing(views, at + L.PORT_FILL_PRODUCER, entry.places.fill);
@@ -63,7 +69,7 @@ export function writePort(views: Views, plan: MemoryPlan, entry: PortEntry, ifin
 export function writePortState(views: Views, plan: MemoryPlan, entry: PortEntry): void {
   entry.mtu = entry.netdev.mtu;
   entry.isUp = entry.netdev.isUp;
-  writeDeviceState(views, portAddress(plan, entry.number), entry);
+  writeDeviceState(views, portAddress(plan, entry.place), entry);
 }
 
 /** Writes MTU and state of a device to its Port. */
@@ -80,14 +86,40 @@ export function writeDeviceCounts(views: Views, at: number, counts: NetdevStats)
   views.setU64(at + L.PORT_DEVICE_TX_ERRORS, counts.txErrors);
 }
 
-export function clearPort(views: Views, plan: MemoryPlan, number: number): void {
-  const at = portAddress(plan, number);
+export function clearPort(views: Views, plan: MemoryPlan, place: number): void {
+  const at = portAddress(plan, place);
   views.u8.fill(0, at, at + L.PORT_SIZEOF);
 }
 
+/** Clears a queue, but for what a port's first queue tells of the others. */
+export function clearQueue(views: Views, plan: MemoryPlan, place: number): void {
+  const at = portAddress(plan, place);
+  views.u8.fill(0, at, at + L.PORT_QUEUES);
+}
+
+/** Tells workers which queue of a port to send by: their own, or one that they hand frames over for. */
+export function writeQueues(views: Views, plan: MemoryPlan, number: number, queues: readonly PortEntry[]): void {
+  const at = portAddress(plan, number);
+  const second = queues.find(({ queue }) => queue === 1);
+  views.setU32(at + L.PORT_QUEUES, second ? portAddress(plan, second.place) : 0);
+  plan.workers.forEach(({ index }) => {
+    const own = queues.find(({ worker }) => worker === index);
+    views.u8[at + L.PORT_QUEUE_OF + index] = own?.queue ?? index % queues.length;
+  });
+}
+
+/** The sums over the queues of a port. */
+export function readPortStats(views: Views, plan: MemoryPlan, queues: readonly PortEntry[]): PortStats {
+  const all = queues.map((queue) => readQueueStats(views, plan, queue));
+  return all.reduce((sum, stats) => {
+    const add = (name: keyof PortStats): [string, number] => [name, sum[name] + stats[name]];
+    return Object.fromEntries((Object.keys(sum) as (keyof PortStats)[]).map(add)) as unknown as PortStats;
+  });
+}
+
 /** What the worker counted and what the device counted, together. */
-export function readPortStats(views: Views, plan: MemoryPlan, entry: PortEntry): PortStats {
-  const at = portAddress(plan, entry.number);
+function readQueueStats(views: Views, plan: MemoryPlan, entry: PortEntry): PortStats {
+  const at = portAddress(plan, entry.place);
   const device = entry.netdev.stats();
   return {
     rxPackets: views.getU64(at + L.PORT_RX_PACKETS),

@@ -54,7 +54,7 @@ export const structs: readonly StructSpec[] = [
   struct('Switch', 64, 'What all workers share. Lies at SWITCH_BASE.', [
     ['magic', 'u32', 'MAGIC'],
     ['version', 'u32', 'LAYOUT_VERSION'],
-    ['ports', 'ptr', 'Port[PORTS_MAX], by port number'],
+    ['ports', 'ptr', 'Port[PORTS_MAX], by port number; behind them Port[FURTHER_QUEUES_MAX]'],
     ['frames', 'ptr', 'first chunk; page-aligned'],
     ['frames_count', 'u32', 'chunks'],
     ['chunk_size', 'u32', 'bytes of a chunk, a power of two ≥ 2048'],
@@ -102,7 +102,8 @@ export const structs: readonly StructSpec[] = [
   struct(
     'Port',
     256,
-    'A port of the datapath. Written by the host while the owner is quiet; statistics by the owner.',
+    'A port of the datapath, or its first queue; a further queue is a Port of its own behind all ports. Written by the ' +
+      'host while the owner is quiet; statistics by the owner.',
     [
       ['state', 'u32', 'PORT_STATE bits'],
       ['worker', 'u32', 'index of the owning worker'],
@@ -115,13 +116,14 @@ export const structs: readonly StructSpec[] = [
       ['umem_base', 'ptr', 'what descriptor addresses are relative to'],
       ['fill_target', 'u32', 'chunks to keep on the fill ring'],
       ['tx_reserved', 'u32', 'the tx producer index to be, with descriptors that are not published yet'],
+      ['number', 'u32', 'number of the port: what frames that come in here have as in_port'],
       ['rx_packets', 'u64', ''],
       ['rx_bytes', 'u64', ''],
       ['rx_dropped', 'u64', ''],
       ['tx_packets', 'u64', ''],
       ['tx_bytes', 'u64', ''],
       ['tx_dropped', 'u64', 'ring full, MTU, down'],
-      ['dirty_next', 'u32', 'next port in the list of ports written to in this burst, + 1; 0 ends it'],
+      ['dirty_next', 'u32', 'place of the next one in the list of those written to in this burst, + 1; 0 ends it'],
       ['dirty', 'u32', '1 while in that list'],
       ['tunnel_type', 'u32', 'TUNNEL_TYPE that tnl_pop takes off here; 0: as the outer headers look'],
       ['tunnel_flags', 'u32', 'TUNNEL_PORT bits'],
@@ -130,6 +132,8 @@ export const structs: readonly StructSpec[] = [
       ['device_rx_errors', 'u64', ''],
       ['device_tx_dropped', 'u64', ''],
       ['device_tx_errors', 'u64', ''],
+      ['queues', 'ptr', 'of a port: its further queues, the second first; 0 for none'],
+      ['queue_of', `bytes:${limits.WORKERS_MAX}`, 'of a port: u8 by worker, the queue that it sends by; 0 is the first'],
     ],
   ),
   struct('Packet', 128, 'A frame on its way through the pipeline.', [
@@ -191,7 +195,7 @@ export const structs: readonly StructSpec[] = [
     ['control_producer', 'u32', 'host writes; bytes'],
     ['control', 'ptr', 'control ring, CONTROL_RING_SIZE bytes'],
     ['meters', 'ptr', 'Meter[METERS_MAX], of all workers together'],
-    ['dirty_ports', 'u32', 'first port written to in this burst, + 1; 0 for none'],
+    ['dirty_ports', 'u32', 'place of the first port written to in this burst, + 1; 0 for none'],
     ['random', 'u64', 'state of the generator behind sample'],
     ['switch', 'ptr', 'the Switch'],
     ['sort_at', 'u32', 'lookups until subtables are sorted again'],

@@ -4,6 +4,10 @@ export const limits = {
   BURST_MAX: 32,
   /** Datapath ports; a port number is an index. */
   PORTS_MAX: 4096,
+  /** Queues of one port. */
+  QUEUES_MAX: 32,
+  /** Queues of all ports together, each port's first left out. */
+  FURTHER_QUEUES_MAX: 1024,
   /** Passes of one packet through the pipeline by recirculation (Open vSwitch: 6). */
   RECIRC_DEPTH_MAX: 6,
   /** Nested action lists: clone, sample, check_pkt_len, recirculation. */

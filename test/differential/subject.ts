@@ -79,7 +79,11 @@ export class Subject {
   /** Starts the switch, again after stopDaemon(). */
   async startDaemon(): Promise<void> {
     const { dir } = this;
-    const options = ['--disable-system', `--unixctl=${join(dir, 'vswitchd.ctl')}`, `--log-file=${join(dir, 'vswitchd.log')}`];
+    const options = [
+      '--disable-system',
+      `--unixctl=${join(dir, 'vswitchd.ctl')}`,
+      `--log-file=${join(dir, 'vswitchd.log')}`,
+    ];
     const quiet = ['-vconsole:off', '-vsyslog:off', `unix:${join(dir, 'db.sock')}`];
     const node = ['--disable-warning=ExperimentalWarning'];
     this.#daemon = this.#spawn(process.execPath, [...node, MAIN, ...this.#args, ...options, ...quiet]);
@@ -264,7 +268,10 @@ function runLine(face: Face, line: string): string {
   const { dir } = face;
   switch (verb) {
     case 'bridge':
-      face.addBridge(words[0]!, { failMode: words[1] === 'secure' ? 'secure' : 'standalone', settings: words.slice(2) });
+      face.addBridge(words[0]!, {
+        failMode: words[1] === 'secure' ? 'secure' : 'standalone',
+        settings: words.slice(2),
+      });
       return '';
     case 'port': {
       const [bridge, name, number, ...rest] = words as [string, string, string, ...string[]];
@@ -277,7 +284,10 @@ function runLine(face: Face, line: string): string {
       face.inject(words[0]!, ...words.slice(1));
       return '';
     case 'frames':
-      return face.framesOut(words[0]!).map((frame) => `${toHex(frame)}\n`).join('');
+      return face
+        .framesOut(words[0]!)
+        .map((frame) => `${toHex(frame)}\n`)
+        .join('');
     case 'warp':
       face.warp(Number(words[0]));
       return '';

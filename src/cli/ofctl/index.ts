@@ -9,7 +9,9 @@
  * Invariants: a command sends what ovs-ofctl sends, in its order, over as many connections, so that transaction ids agree;
  * messages bear the name ovs-ofctl. Nothing is sent when the command line or a file cannot be read.
  * Not supported: log lines and --log-file, --detach, --pidfile, --unixctl and what can be told a running monitor; --help's
- * wording. A flow's actions are not checked against its match before they are sent: the switch does.
+ * wording. Of the commands for Open vSwitch's own tests only parse-flow, parse-flows, ofp-print, compose-packet and parse-pcap
+ * are here; ofp-parse-pcap is not. `monitor … resume` prints packets and does not resume them. Tables in printed messages are
+ * numbers. A flow's actions are not checked against its match before they are sent: the switch does.
  */
 import { bundle } from './bundle.ts';
 import { Context, Exit, Fatal, type OfctlIo } from './context.ts';

@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { CommandError, ControlSocket, OvsdbError, Server } from '../../ovsdb/index.ts';
-import { UsageError } from '../failure.ts';
-import type { Options } from './options.ts';
 import { isDetachedChild, LockedFile, lockFileOf, sayReady, writePidfile } from '../daemon/process.ts';
-import { Remotes } from './remotes.ts';
 import { Vlog } from '../daemon/vlog.ts';
 import { registerLogCommands } from '../daemon/vlog-commands.ts';
+import { UsageError } from '../failure.ts';
+import type { Options } from './options.ts';
+import { Remotes } from './remotes.ts';
 
 const TIMER_MAX = 2 ** 31 - 1;
 export const versionText = 'ovsdb-server (Weft, for Open vSwitch) 3.1.0\n';

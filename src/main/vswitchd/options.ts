@@ -113,7 +113,10 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): O
   }
 }
 
-export const helpText = ({ runFolder, logFolder }: Options): string => `ovs-vswitchd: switch daemon of Open vSwitch, by Weft
+export const helpText = ({
+  runFolder,
+  logFolder,
+}: Options): string => `ovs-vswitchd: switch daemon of Open vSwitch, by Weft
 usage: ovs-vswitchd [OPTIONS] [DATABASE]
 where DATABASE is the database server's socket: unix:FILE, tcp:IP:PORT or ssl:IP:PORT.
 Without it: "unix:${runFolder}/db.sock".

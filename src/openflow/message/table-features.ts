@@ -6,7 +6,6 @@
 
 import { ok } from '../../lib/result.ts';
 import type { OfFieldName } from '../../spec/of-fields.ts';
-import { ofFields } from '../../spec/of-fields.ts';
 import { ofFail } from '../error.ts';
 import { fieldOf, headerOf } from '../field/index.ts';
 import { readOxmHeader, writeOxmHeader } from '../oxm/header.ts';
@@ -26,6 +25,8 @@ import {
   type OfTableFeatures,
 } from './table-capabilities.ts';
 import { formatTables } from './table-features-text.ts';
+
+export * from './table-capabilities.ts';
 
 /** A request without tables asks; one with tables sets. */
 export interface TableFeaturesMessage {

@@ -1,7 +1,7 @@
 /** The OpenFlow connections of every bridge, as the database has them. */
 import type { Micros } from '../../lib/clock.ts';
-import type { Replica, ReplicaRow } from '../../ovsdb/index.ts';
 import { everything } from '../../ofproto/ofproto.ts';
+import type { Replica, ReplicaRow } from '../../ovsdb/index.ts';
 import type { Switch } from '../switch.ts';
 import { BridgeConnections } from '../transport/bridge-connections.ts';
 import type { BridgeConnectionsConfig, ControllerConfig, ControllerStatus, SslConfig } from '../transport/types.ts';

@@ -11,18 +11,19 @@
  *
  * Not supported: bonds: of a port with several interfaces the first one is used, and the others say so in their `error`.
  */
+
+import type { DpPort } from '../../flow/odp/action.ts';
 import { parseMac } from '../../lib/addresses.ts';
 import type { Micros } from '../../lib/clock.ts';
 import type { Netdev } from '../../netdev/netdev.ts';
 import type { Replica, ReplicaRow } from '../../ovsdb/index.ts';
-import type { DpPort } from '../../flow/odp/action.ts';
 import { DummyDevice } from '../dummy/device.ts';
 import type { Switch } from '../switch.ts';
 import type { PortConfig } from '../types.ts';
 import { type BridgeSettingsRow, bridgeSettings, datapathIdOf } from './bridge-settings.ts';
 import { classOf, type DeviceClass, type DeviceMaker, type DummyMode } from './devices.ts';
 import { PortNumbers } from './port-numbers.ts';
-import { portNumber, readBridges, type WantedBridge, type WantedInterface, vlanOf } from './read.ts';
+import { portNumber, readBridges, vlanOf, type WantedBridge, type WantedInterface } from './read.ts';
 import { readTunnel } from './tunnel-options.ts';
 
 export interface LiveInterface {
@@ -238,8 +239,7 @@ export class Configurator {
       // A number that another one has is not waited for
       const mustMove = (to: number | null, from: number | null): boolean =>
         to !== null && to !== from && live.numbers.isFree(to);
-      const stays =
-        want && one.error === null && one.key === this.#keyOf(want) && !mustMove(asked, one.number);
+      const stays = want && one.error === null && one.key === this.#keyOf(want) && !mustMove(asked, one.number);
       if (!stays) this.#removeInterface(live, one);
     }
   }
@@ -351,4 +351,3 @@ type Target = PortConfig extends infer Each
     ? Omit<Each, 'name' | 'ofport' | 'vlan' | 'protected' | 'dpPort'>
     : never
   : never;
-

@@ -17,7 +17,14 @@ import { Configurator } from './configurator.ts';
 import { DaemonClock } from './daemon-clock.ts';
 import { DeviceMaker, type DummyMode, interfaceTypes } from './devices.ts';
 import { rootOf } from './read.ts';
-import { bridgeStatus, controllerStatus, interfaceStatistics, interfaceStatus, RowChanges, rootStatus } from './status.ts';
+import {
+  bridgeStatus,
+  controllerStatus,
+  interfaceStatistics,
+  interfaceStatus,
+  RowChanges,
+  rootStatus,
+} from './status.ts';
 
 export type LogLevel = 'INFO' | 'WARN' | 'ERR' | 'DBG';
 
@@ -44,6 +51,8 @@ export class SwitchDaemon {
   readonly config: Configurator;
   readonly agents: BridgeAgents;
   readonly options: DaemonOptions;
+  /** Counters of the datapath when the last bridge went: to whoever asks, it went with that bridge. */
+  countersBefore: Readonly<Record<string, number>> = {};
   readonly #client: DatabaseClient;
   readonly #runner: Runner;
   #isConfiguring = false;
@@ -172,6 +181,7 @@ export class SwitchDaemon {
     if (!replica || !isReady || !isLocked) return;
     const now = this.clock.now();
     this.config.apply(replica, now);
+    if (this.config.bridges.size === 0) this.countersBefore = this.target.datapath.counters();
     this.turn();
     const root = rootOf(replica);
     const changes = new RowChanges();
@@ -239,4 +249,3 @@ export class SwitchDaemon {
     this.target.close();
   }
 }
-

@@ -73,7 +73,11 @@ export class DeviceMaker {
   }
 
   /** Fails with why a device cannot be opened, in the words of the `error` column. */
-  open(name: string, kind: DeviceClass & { readonly kind: 'dummy' | 'device' }, mac: Uint8Array | null): Result<Netdev> {
+  open(
+    name: string,
+    kind: DeviceClass & { readonly kind: 'dummy' | 'device' },
+    mac: Uint8Array | null,
+  ): Result<Netdev> {
     if (kind.kind === 'dummy') {
       const number = this.#dummies++;
       const own = Uint8Array.of(0xaa, 0x55, 0xaa, 0x55, number >>> 8, number);

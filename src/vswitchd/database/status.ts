@@ -7,8 +7,8 @@ import { datumFromJson, equalData } from '../../ovsdb/data.ts';
 import type { Json, JsonObject, ReplicaRow } from '../../ovsdb/index.ts';
 import { DummyDevice } from '../dummy/device.ts';
 import type { PortCounters } from '../types.ts';
-import type { LiveBridge, LiveInterface } from './configurator.ts';
 import { datapathIdOf } from './bridge-settings.ts';
+import type { LiveBridge, LiveInterface } from './configurator.ts';
 
 const none: Json = ['set', []];
 const optional = (value: Json | null): Json => (value === null ? none : value);
@@ -46,7 +46,8 @@ export function interfaceStatus(changes: RowChanges, live: LiveInterface): void 
   set('ofport', number ?? -1);
   set('error', optional(error));
   if (number === null) {
-    for (const column of ['admin_state', 'link_state', 'mtu', 'mac_in_use', 'ifindex', 'link_resets']) set(column, none);
+    for (const column of ['admin_state', 'link_state', 'mtu', 'mac_in_use', 'ifindex', 'link_resets'])
+      set(column, none);
     set('status', mapOf([]));
     set('statistics', mapOf([]));
     return;
@@ -72,7 +73,11 @@ const virtualMac = ({ row }: LiveInterface): Uint8Array => {
 };
 
 /** The statistics column of an interface. */
-export function interfaceStatistics(changes: RowChanges, live: LiveInterface, counters: PortCounters | undefined): void {
+export function interfaceStatistics(
+  changes: RowChanges,
+  live: LiveInterface,
+  counters: PortCounters | undefined,
+): void {
   if (live.number === null) return;
   const { device } = live;
   if (device instanceof DummyDevice) {
@@ -113,7 +118,9 @@ export function bridgeStatus(changes: RowChanges, { row, settings, mac }: LiveBr
 export function controllerStatus(
   changes: RowChanges,
   row: ReplicaRow,
-  status: { readonly isConnected: boolean; readonly role: string | null; readonly status: Readonly<Record<string, string>> } | undefined,
+  status:
+    | { readonly isConnected: boolean; readonly role: string | null; readonly status: Readonly<Record<string, string>> }
+    | undefined,
 ): void {
   changes.set(row, 'is_connected', status?.isConnected ?? false);
   changes.set(row, 'role', status?.role ?? none);

@@ -23,11 +23,7 @@ function numberOr(text: string | undefined, other: number): number {
 }
 
 /** Fails with the text of the interface's `error` column. */
-export function readTunnel(
-  name: string,
-  type: TunnelType,
-  options: ReadonlyMap<string, string>,
-): Result<TunnelConfig> {
+export function readTunnel(name: string, type: TunnelType, options: ReadonlyMap<string, string>): Result<TunnelConfig> {
   const remote = options.get('remote_ip');
   const remoteIp = remote === 'flow' ? 'flow' : addressOf(remote ?? '');
   if (!remoteIp) return fail(`${name}: ${type} type requires valid 'remote_ip' argument`);

@@ -1,12 +1,13 @@
 /** The commands dpif/*, dpctl/*, dpif-netdev/*, upcall/*, revalidator/* and bridge/*: what the datapath has and does. */
-import { formatFlow } from '../../flow/odp/format.ts';
-import { parseMatch } from '../../flow/odp/parse.ts';
+
 import { KEY } from '../../flow/key.ts';
 import type { DpPort } from '../../flow/odp/action.ts';
+import { formatFlow } from '../../flow/odp/format.ts';
+import { parseMatch } from '../../flow/odp/parse.ts';
 import { MILLISECOND } from '../../lib/clock.ts';
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
-import type { SwitchDaemon } from '../database/daemon.ts';
 import type { LiveBridge, LiveInterface } from '../database/configurator.ts';
+import type { SwitchDaemon } from '../database/daemon.ts';
 import { bridgeOf } from './fdb.ts';
 import { nameOf } from './routes.ts';
 
@@ -39,17 +40,26 @@ function configText({ row, type }: LiveInterface): string {
   return pairs.length > 0 ? `: ${pairs.join(', ')}` : '';
 }
 
-const tunnelNames = ['csum', 'df_default', 'dst_port', 'in_key', 'key', 'local_ip', 'out_key', 'remote_ip', 'tos', 'ttl'];
+const tunnelNames = [
+  'csum',
+  'df_default',
+  'dst_port',
+  'in_key',
+  'key',
+  'local_ip',
+  'out_key',
+  'remote_ip',
+  'tos',
+  'ttl',
+];
 
 const byName = <T extends { readonly name: string }>(items: Iterable<T>): T[] =>
   [...items].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 function hits(daemon: SwitchDaemon): { readonly hit: number; readonly missed: number } {
   const counters = daemon.target.datapath.counters();
-  return {
-    hit: (counters.cache_hits ?? 0) + (counters.megaflow_hits ?? 0),
-    missed: counters.misses ?? 0,
-  };
+  const since = (name: string): number => (counters[name] ?? 0) - (daemon.countersBefore[name] ?? 0);
+  return { hit: since('cache_hits') + since('megaflow_hits'), missed: since('misses') };
 }
 
 function show(daemon: SwitchDaemon): string {
@@ -158,7 +168,15 @@ function dumpFlows(daemon: SwitchDaemon, args: readonly string[]): string {
   return lines.length > 0 ? `flow-dump from the main thread:\n${lines.join('\n')}\n` : '';
 }
 
-const flowTypes: ReadonlySet<string> = new Set(['ovs', 'tc', 'dpdk', 'offloaded', 'non-offloaded', 'partially-offloaded', 'all']);
+const flowTypes: ReadonlySet<string> = new Set([
+  'ovs',
+  'tc',
+  'dpdk',
+  'offloaded',
+  'non-offloaded',
+  'partially-offloaded',
+  'all',
+]);
 
 function deleteFlows(daemon: SwitchDaemon): string {
   daemon.target.flushFlows(daemon.clock.now());
@@ -175,7 +193,9 @@ function deleteFlow(daemon: SwitchDaemon, text: string): string {
     datapath.deleteFlow(id, datapath.flowGeneration(id)!);
     return '';
   }
-  throw new CommandError('ovs-vswitchd: deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?');
+  throw new CommandError(
+    'ovs-vswitchd: deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?',
+  );
 }
 
 function showUpcalls(daemon: SwitchDaemon, ufid: boolean): string {
@@ -192,7 +212,9 @@ function showUpcalls(daemon: SwitchDaemon, ufid: boolean): string {
 export function registerDatapath(control: ControlSocket, daemon: SwitchDaemon): void {
   control.register('dpif/show', '', 0, 0, () => show(daemon));
   control.register('dpif/dump-dps', '', 0, 0, () =>
-    [...byDatapath(daemon)].flatMap(([name, bridges]) => bridges.map((one) => `${name.split('@')[0]}@${one.name}\n`)).join(''),
+    [...byDatapath(daemon)]
+      .flatMap(([name, bridges]) => bridges.map((one) => `${name.split('@')[0]}@${one.name}\n`))
+      .join(''),
   );
   control.register('dpif/dump-flows', '[-m] [--names | --no-names] bridge', 1, 2000, (args) => {
     const { name } = bridgeOf(daemon, args.at(-1)!);
@@ -200,7 +222,9 @@ export function registerDatapath(control: ControlSocket, daemon: SwitchDaemon): 
       .map((line) => `${line}\n`)
       .join('');
   });
-  control.register('dpctl/dump-dps', '', 0, 2000, () => [...byDatapath(daemon).keys()].map((name) => `${name}\n`).join(''));
+  control.register('dpctl/dump-dps', '', 0, 2000, () =>
+    [...byDatapath(daemon).keys()].map((name) => `${name}\n`).join(''),
+  );
   control.register('dpctl/show', '[-s] [dp...]', 0, 2000, (args) => showDatapaths(daemon, args));
   control.register('dpctl/dump-flows', '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]', 0, 2000, (args) =>
     dumpFlows(daemon, args),

@@ -95,6 +95,8 @@ export function registerDummy(control: ControlSocket, daemon: SwitchDaemon): voi
       .map((device) => `${device.name}: ${device.connectionState}\n`)
       .join('');
   });
-  control.register('netdev-dummy/ip4addr', '[netdev] ipaddr/mask-prefix-len', 2, 2, (args) => setAddress(daemon, args, 4));
+  control.register('netdev-dummy/ip4addr', '[netdev] ipaddr/mask-prefix-len', 2, 2, (args) =>
+    setAddress(daemon, args, 4),
+  );
   control.register('netdev-dummy/ip6addr', '[netdev] ip6addr', 2, 2, (args) => setAddress(daemon, args, 6));
 }

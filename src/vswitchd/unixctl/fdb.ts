@@ -81,7 +81,8 @@ export function registerMacTable(control: ControlSocket, daemon: SwitchDaemon): 
     return 'table successfully flushed';
   });
   control.register('fdb/stats-clear', '[bridge]', 0, 1, ([name]) => {
-    for (const { macs } of some(daemon, name)) Object.assign(macs.counters, { learned: 0, moved: 0, expired: 0, evicted: 0 });
+    for (const { macs } of some(daemon, name))
+      Object.assign(macs.counters, { learned: 0, moved: 0, expired: 0, evicted: 0 });
     return 'statistics successfully cleared';
   });
 }

@@ -17,7 +17,14 @@ interface Idle {
   readonly missing: string | null;
 }
 
-const idle = (name: string, usage: string, min: number, max: number, empty: string | null, missing: string | null): Idle => ({
+const idle = (
+  name: string,
+  usage: string,
+  min: number,
+  max: number,
+  empty: string | null,
+  missing: string | null,
+): Idle => ({
   name,
   usage,
   min,
@@ -82,7 +89,10 @@ export function registerIdle(control: ControlSocket, daemon: SwitchDaemon): void
   });
   control.register('memory/show', '', 0, 0, () => {
     const bridges = [...daemon.target.state.bridges.values()];
-    const rules = bridges.reduce((sum, { ofproto }) => sum + ofproto.tables.tables.reduce((n, t) => n + t.flowCount, 0), 0);
+    const rules = bridges.reduce(
+      (sum, { ofproto }) => sum + ofproto.tables.tables.reduce((n, t) => n + t.flowCount, 0),
+      0,
+    );
     const ports = bridges.reduce((sum, bridge) => sum + bridge.ofports.length, 0);
     return `idl-cells-Open_vSwitch:${daemon.cellCount} ports:${ports} rules:${rules}\n`;
   });

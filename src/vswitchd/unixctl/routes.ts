@@ -44,8 +44,7 @@ function remove(daemon: SwitchDaemon, network: string): string {
 function show(daemon: SwitchDaemon): string {
   const lines = daemon.target.state.routes.entries().map(({ prefix, prefixLength, device, gateway, source }) => {
     const via = gateway ? ` GW ${format(gateway)}` : '';
-    const isHost = prefixLength === 8 * prefix.length;
-    return `User: ${format(prefix)}${isHost ? '' : `/${prefixLength}`} dev ${device}${via} SRC ${format(source)}\n`;
+    return `User: ${format(prefix)}/${prefixLength} dev ${device}${via} SRC ${format(source)}\n`;
   });
   return `Route Table:\n${lines.join('')}`;
 }

@@ -53,6 +53,7 @@ function readWords(args: readonly string[], knowsConsistent: boolean): Words {
 }
 
 const positionalsMax = 3;
+const FRAME_MIN = 14;
 
 function keyOf(daemon: SwitchDaemon, text: string): FlowKey | null {
   const portByName = (name: string): number | null => {
@@ -76,7 +77,7 @@ function bridgeRequest(daemon: SwitchDaemon, bridge: string, flow: string): Requ
   if (!picture) throw new CommandError(`${bridge}: unknown bridge`);
   const portByName = (name: string): number | null => picture.portsByName.get(name)?.ofport ?? null;
   const parsed = parseFlowKeyText(flow, { portByName });
-  if (!parsed.ok) throw new CommandError(`Bad openflow flow syntax: ${flow}: ${parsed.error}`);
+  if (!parsed.ok) throw new CommandError(`Bad openflow flow syntax: ${flow}: ${parsed.error.replaceAll('"', '')}`);
   const { key, inPort } = parsed.value;
   return { bridge, key: key.set(KEY.in_port, inPort ?? OFPP_NONE), frame: null };
 }
@@ -94,7 +95,8 @@ function requestOf(daemon: SwitchDaemon, { positional, generates, payloadSize }:
   } else request = bridgeRequest(daemon, first, second);
   if (packet !== undefined) {
     const frame = /^[0-9a-fA-F\s]+$/.test(packet) ? fromHex(packet) : null;
-    if (!frame || frame.length < 14) throw new CommandError('Trailing garbage in packet data');
+    if (!frame) throw new CommandError('Trailing garbage in packet data');
+    if (frame.length < FRAME_MIN) throw new CommandError('Packet data too short for Ethernet');
     const key = extractKey(frame).key.set(KEY.in_port, request.key.get(KEY.in_port));
     return { ...request, key, frame };
   }
