@@ -2,6 +2,7 @@
 const layers = [
   ['spec'],
   ['gen', 'lib'],
+  ['stream'],
   ['packet'],
   ['flow'],
   ['openflow', 'ovsdb', 'protocol', 'netdev'],
@@ -48,7 +49,7 @@ forbidden.push(
     severity: 'error',
     comment: 'The clients talk to daemons by protocol only.',
     from: { path: '^src/cli/' },
-    to: { path: '^src/', pathNot: '^src/(cli|openflow|ovsdb|flow|packet|lib|gen|spec)/' },
+    to: { path: '^src/', pathNot: '^src/(cli|openflow|ovsdb|flow|packet|stream|lib|gen|spec)/' },
   },
   {
     name: 'nobody-imports-cli-but-main',

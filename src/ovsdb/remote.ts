@@ -1,69 +1,35 @@
 /**
- * Remotes: where the server listens (`punix:FILE`, `ptcp:PORT[:IP]`) or connects to (`unix:FILE`, `tcp:IP:PORT`, again and
- * again), and the connections that come of it.
+ * Remotes: where the server listens (`punix:FILE`, `ptcp:PORT[:IP]`, `pssl:PORT[:IP]`) or connects to (`unix:FILE`,
+ * `tcp:IP:PORT`, `ssl:IP:PORT`, again and again), and the connections that come of it.
  */
-import { rmSync } from 'node:fs';
-import { connect, createServer, type Server as NetServer, type Socket } from 'node:net';
-import { resolve } from 'node:path';
+import type { Server as NetServer, Socket } from 'node:net';
 import { ovsdbLimits } from '../spec/ovsdb.ts';
-import { systemMessage } from './error.ts';
+import { openListener, openSocket, type SslConfig } from '../stream/socket.ts';
+import { OVSDB_PORT, parseTarget, type Target } from '../stream/target.ts';
 import type { Server } from './server.ts';
 import type { Session } from './session.ts';
 
-type Address = { readonly path: string } | { readonly port: number; readonly host: string };
-
-interface RemoteName {
-  readonly isPassive: boolean;
-  readonly address: Address;
-}
-
-/** Longest path of a Unix-domain socket, in bytes. */
-const PATH_SIZE_MAX = 107;
 const BACKOFF_MIN = 1_000;
 const BACKOFF_MAX = 8_000;
-const DEFAULT_PORT = 6640;
 
 /** @returns what a remote's name means, or why it means nothing */
-export function parseRemote(name: string): RemoteName | string {
-  const colon = name.indexOf(':');
-  const [method, rest] = colon < 0 ? [name, ''] : [name.slice(0, colon), name.slice(colon + 1)];
-  switch (method) {
-    case 'punix':
-    case 'unix': {
-      const path = resolve(rest);
-      if (rest === '') return 'missing file name';
-      if (Buffer.byteLength(path) > PATH_SIZE_MAX) return 'File name too long';
-      return { isPassive: method === 'punix', address: { path } };
-    }
-    case 'ptcp':
-    case 'tcp': {
-      const isPassive = method === 'ptcp';
-      const parts = isPassive
-        ? /^(?<port>\d*)(?::(?:\[(?<v6>[^\]]+)\]|(?<host>[^[\]]+)))?$/.exec(rest)
-        : /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:[\]]+))(?::(?<port>\d+))?$/.exec(rest);
-      const { port: portText, v6, host } = parts?.groups ?? {};
-      const port = portText ? Number(portText) : DEFAULT_PORT;
-      if (!parts || port > 65535) return 'Invalid argument';
-      return { isPassive, address: { port, host: v6 ?? host ?? '0.0.0.0' } };
-    }
-    case 'ssl':
-    case 'pssl':
-      return 'SSL is not supported';
-    default:
-      return 'Address family not supported by protocol';
-  }
+export function parseRemote(name: string): Target | string {
+  const parsed = parseTarget(name, OVSDB_PORT);
+  return parsed.ok ? parsed.value : parsed.error;
 }
 
 export interface RemoteEvents {
   log(level: 'INFO' | 'WARN' | 'ERR', message: string): void;
   /** Milliseconds since any start. */
   now(): number;
+  /** The files of TLS as they are configured now; null for none. */
+  ssl(): SslConfig | null;
 }
 
 /** One remote: its listener or its connection. */
 export class Remote {
   readonly name: string;
-  readonly #parsed: RemoteName;
+  readonly #parsed: Target;
   readonly #server: Server;
   readonly #events: RemoteEvents;
   readonly #sockets = new Set<Socket>();
@@ -72,7 +38,7 @@ export class Remote {
   #backoff = BACKOFF_MIN;
   #isClosed = false;
 
-  private constructor(name: string, parsed: RemoteName, server: Server, events: RemoteEvents) {
+  private constructor(name: string, parsed: Target, server: Server, events: RemoteEvents) {
     this.name = name;
     this.#parsed = parsed;
     this.#server = server;
@@ -93,45 +59,43 @@ export class Remote {
   }
 
   async #listen(): Promise<void> {
-    const listener = createServer((socket) => this.#serve(socket, `${this.name}#`));
-    this.#listener = listener;
-    const { address } = this.#parsed;
-    // A socket that a dead process left behind must not be in the way
-    if ('path' in address) rmSync(address.path, { force: true });
-    const umask = process.umask(0o027);
     const { promise, resolve: done, reject } = Promise.withResolvers<void>();
-    listener.once('error', (error) => reject(new Error(systemMessage(error))));
-    listener.listen({ ...address, backlog: 511 }, done);
-    try {
-      await promise;
-    } finally {
-      process.umask(umask);
-    }
-    listener.on('error', (error) => this.#events.log('WARN', `${this.name}: accept failed: ${systemMessage(error)}`));
+    let isListening = false;
+    const failed = (error: string): void => {
+      if (isListening) this.#events.log('WARN', `${this.name}: accept failed: ${error}`);
+      else reject(new Error(error));
+    };
+    const accepted = (socket: Socket): void => this.#serve(socket, `${this.name}#`);
+    this.#listener = openListener(this.#parsed, this.#events.ssl(), accepted, failed);
+    this.#listener?.once('listening', () => {
+      isListening = true;
+      done();
+    });
+    await promise;
   }
 
   #connect(): void {
     if (this.#isClosed) return;
-    const socket = connect(this.#parsed.address);
-    const again = (): void => {
-      if (this.#isClosed) return;
-      this.#retry = setTimeout(() => this.#connect(), this.#backoff);
-      this.#backoff = Math.min(2 * this.#backoff, BACKOFF_MAX);
-    };
-    socket.once('connect', () => {
-      this.#backoff = BACKOFF_MIN;
-      this.#events.log('INFO', `${this.name}: connected`);
+    let isOpen = false;
+    openSocket(this.#parsed, this.#events.ssl(), {
+      opened: (socket) => {
+        isOpen = true;
+        this.#backoff = BACKOFF_MIN;
+        this.#events.log('INFO', `${this.name}: connected`);
+        this.#serve(socket, this.name);
+      },
+      closed: (error) => {
+        if (!isOpen) this.#events.log('INFO', `${this.name}: connection attempt failed (${error})`);
+        if (this.#isClosed) return;
+        this.#retry = setTimeout(() => this.#connect(), this.#backoff);
+        this.#backoff = Math.min(2 * this.#backoff, BACKOFF_MAX);
+      },
+      log: (text) => this.#events.log('INFO', `${this.name}: ${text}`),
     });
-    socket.once('error', (error) => {
-      this.#events.log('INFO', `${this.name}: connection attempt failed (${systemMessage(error)})`);
-    });
-    socket.once('close', again);
-    this.#serve(socket, this.name);
   }
 
   #serve(socket: Socket, label: string): void {
     this.#sockets.add(socket);
-    socket.setNoDelay(true);
     const session = this.#server.connect({
       send: (text) => void socket.write(text),
       close: (reason) => {

@@ -63,7 +63,7 @@ export class Daemon {
         unsynced: () => void setImmediate(() => this.#server.sync()),
       },
     );
-    this.#remotes = new Remotes(this.#server, this.#log);
+    this.#remotes = new Remotes(this.#server, this.#log, options.ssl);
     const path = options.unixctl ?? `${places.run}/ovsdb-server.${process.pid}.ctl`;
     this.#control = path === 'none' ? null : new ControlSocket(resolve(places.run, path));
   }

@@ -15,9 +15,19 @@ export interface Options {
   readonly mustMonitor: boolean;
   /** Null: no log file; empty: the default place. */
   readonly logFile: string | null;
+  /** Files of TLS, or places in a database that name them (`db:DB,TABLE,COLUMN`); null for what was not given. */
+  readonly ssl: SslOptions;
   /** What -v said, in its order. */
   readonly levels: readonly string[];
   readonly wants: 'run' | 'help' | 'version';
+}
+
+export interface SslOptions {
+  readonly privateKey: string | null;
+  readonly certificate: string | null;
+  readonly caCert: string | null;
+  /** In the place of caCert: the peer's is taken when the file is missing. */
+  readonly bootstrapCaCert: string | null;
 }
 
 const string = { type: 'string', multiple: true } as const;
@@ -26,12 +36,8 @@ const boolean = { type: 'boolean' } as const;
 /** Options whose value may only stand behind an equals sign, and may be missing. */
 const optionalValue = /^--(pidfile|log-file|verbose)$|^-v$/;
 
-/** What is taken for the sake of scripts, and has no effect until there are SSL remotes or syslog. */
+/** What is taken for the sake of scripts, and has no effect. */
 const accepted = {
-  'private-key': { ...string, short: 'p' },
-  certificate: { ...string, short: 'c' },
-  'ca-cert': { ...string, short: 'C' },
-  'bootstrap-ca-cert': string,
   'ssl-protocols': string,
   'ssl-ciphers': string,
   'syslog-method': string,
@@ -51,6 +57,10 @@ export function parseOptions(args: readonly string[]): Options {
       allowPositionals: true,
       options: {
         ...accepted,
+        'private-key': { ...string, short: 'p' },
+        certificate: { ...string, short: 'c' },
+        'ca-cert': { ...string, short: 'C' },
+        'bootstrap-ca-cert': string,
         remote: string,
         unixctl: string,
         pidfile: string,
@@ -74,6 +84,12 @@ export function parseOptions(args: readonly string[]): Options {
       mustChangeFolder: !values['no-chdir'],
       mustMonitor: values.monitor ?? false,
       logFile: values['log-file']?.at(-1) ?? null,
+      ssl: {
+        privateKey: values['private-key']?.at(-1) ?? null,
+        certificate: values.certificate?.at(-1) ?? null,
+        caCert: values['ca-cert']?.at(-1) ?? null,
+        bootstrapCaCert: values['bootstrap-ca-cert']?.at(-1) ?? null,
+      },
       levels: values.verbose ?? [],
       wants: values.help ? 'help' : values.version ? 'version' : 'run',
     };
@@ -86,7 +102,10 @@ export const help = `ovsdb-server: database server of Open vSwitch, by Weft
 usage: ovsdb-server [OPTIONS] [DATABASE...]
 where each DATABASE is a database file. Without one: $OVS_DBDIR/conf.db, or /etc/openvswitch/conf.db.
 
-  --remote=REMOTE         punix:FILE, ptcp:PORT[:IP], unix:FILE, tcp:IP:PORT or db:DB,TABLE,COLUMN (any number of times)
+  --remote=REMOTE         punix:FILE, ptcp:PORT[:IP], pssl:PORT[:IP], unix:FILE, tcp:IP:PORT, ssl:IP:PORT or
+                          db:DB,TABLE,COLUMN (any number of times)
+  -p, --private-key=FILE, -c, --certificate=FILE, -C, --ca-cert=FILE, --bootstrap-ca-cert=FILE
+                          files of TLS in PEM form, or db:DB,TABLE,COLUMN where a database names them
   --unixctl=SOCKET        control socket, or "none"
   --pidfile[=FILE]        write the process number to a file, and hold a record lock on it
   --overwrite-pidfile     start even if the pidfile's owner runs
@@ -98,5 +117,5 @@ where each DATABASE is a database file. Without one: $OVS_DBDIR/conf.db, or /etc
   -h, --help              this text
   -V, --version           version
 
-Taken without effect: SSL options, --syslog-method, --syslog-target.
+Taken without effect: --ssl-protocols, --ssl-ciphers, --syslog-method, --syslog-target.
 `;

@@ -1,17 +1,45 @@
 /** The remotes that a server has, by name, among them those whose names are in a database: `db:DB,TABLE,COLUMN`. */
 import { Remote, type Server } from '../../ovsdb/index.ts';
+import type { SslConfig } from '../../stream/socket.ts';
 import type { Vlog } from '../daemon/vlog.ts';
+import type { SslOptions } from './options.ts';
 
 export class Remotes {
   readonly #server: Server;
   readonly #log: Vlog;
+  readonly #ssl: SslOptions;
   readonly #configured = new Set<string>();
   readonly #open = new Map<string, Remote | null>();
   #work: Promise<void> = Promise.resolve();
+  #sslInUse = 'null';
 
-  constructor(server: Server, log: Vlog) {
+  constructor(server: Server, log: Vlog, ssl: SslOptions) {
     this.#server = server;
     this.#log = log;
+    this.#ssl = ssl;
+  }
+
+  /** The files of TLS as options or database name them now; null while one is not named. */
+  #sslFiles(): SslConfig | null {
+    const { bootstrapCaCert: bootstrap } = this.#ssl;
+    const [privateKey, certificate, caCert] = [
+      this.#ssl.privateKey,
+      this.#ssl.certificate,
+      bootstrap ?? this.#ssl.caCert,
+    ].map((name) => (name?.startsWith('db:') ? this.#textIn(name) : name));
+    if (!privateKey || !certificate || !caCert) return null;
+    return { privateKey, certificate, caCert, bootstrapCaCert: bootstrap !== null };
+  }
+
+  /** The one string that a column of a table with one row has. */
+  #textIn(name: string): string | null {
+    if (this.problem(name) !== null) return null;
+    const [databaseName, tableName, columnName] = name.slice('db:'.length).split(',') as [string, string, string];
+    const table = this.#server.database(databaseName)!.table(tableName);
+    const { index } = table.schema.byName.get(columnName)!;
+    const [row] = table.rows.values();
+    const text = row?.fields[index]?.keys[0];
+    return typeof text === 'string' && text !== '' ? text : null;
   }
 
   get configured(): string[] {
@@ -68,6 +96,7 @@ export class Remotes {
   }
 
   async #update(): Promise<void> {
+    this.#forgetOldCertificates();
     const wanted = new Set([...this.#configured].flatMap((name) => this.#namesIn(name)));
     for (const [name, remote] of this.#open) {
       if (wanted.has(name)) continue;
@@ -82,10 +111,23 @@ export class Remotes {
     }
   }
 
+  /** Remotes that speak TLS are opened anew with other files. */
+  #forgetOldCertificates(): void {
+    const now = JSON.stringify(this.#sslFiles());
+    if (now === this.#sslInUse) return;
+    this.#sslInUse = now;
+    for (const [name, remote] of this.#open) {
+      if (!/^p?ssl:/.test(name)) continue;
+      remote?.close();
+      this.#open.delete(name);
+    }
+  }
+
   async #tryOpen(name: string): Promise<Remote | null> {
     const events = {
       log: (level: 'INFO' | 'WARN' | 'ERR', message: string) => this.#log.log('ovsdb_jsonrpc_server', level, message),
       now: () => performance.now(),
+      ssl: () => this.#sslFiles(),
     };
     try {
       return await Remote.open(name, this.#server, events);

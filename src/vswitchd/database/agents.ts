@@ -2,9 +2,10 @@
 import type { Micros } from '../../lib/clock.ts';
 import { everything } from '../../ofproto/ofproto.ts';
 import type { Replica, ReplicaRow } from '../../ovsdb/index.ts';
+import type { SslConfig } from '../../stream/socket.ts';
 import type { Switch } from '../switch.ts';
 import { BridgeConnections } from '../transport/bridge-connections.ts';
-import type { BridgeConnectionsConfig, ControllerConfig, ControllerStatus, SslConfig } from '../transport/types.ts';
+import type { BridgeConnectionsConfig, ControllerConfig, ControllerStatus } from '../transport/types.ts';
 import type { LiveBridge } from './configurator.ts';
 import { rootOf } from './read.ts';
 

@@ -4,11 +4,12 @@ import { type Micros, SECOND } from '../../lib/clock.ts';
 import type { Connection, ConnectionSettings } from '../../ofproto/connections/connection.ts';
 import type { ConnectionManager } from '../../ofproto/connections/manager.ts';
 import { Reconnect } from '../../openflow/connection/reconnect.ts';
+import type { SslConfig } from '../../stream/socket.ts';
+import { openSocket } from '../../stream/socket.ts';
+import type { Target } from '../../stream/target.ts';
 import { Link } from './link.ts';
-import { openSocket } from './socket.ts';
 import { controllerStatus } from './status.ts';
-import type { Target } from './target.ts';
-import type { ControllerStatus, SslConfig } from './types.ts';
+import type { ControllerStatus } from './types.ts';
 
 /** A controller that has been there for so long has admitted the switch, whatever it asked. */
 const ADMITTED_AFTER: Micros = 30 * SECOND;

@@ -11,17 +11,12 @@
 import { type Micros, SECOND } from '../../lib/clock.ts';
 import type { ConnectionSettings } from '../../ofproto/connections/connection.ts';
 import { ConnectionManager } from '../../ofproto/connections/manager.ts';
+import type { SslConfig } from '../../stream/socket.ts';
+import { parseTarget, type Target } from '../../stream/target.ts';
 import { ActiveController, type ControllerHost, type ControllerSettings } from './active-controller.ts';
 import { FailOpen } from './fail-open.ts';
 import { Listener, SnoopListener } from './listener.ts';
-import { parseTarget, type Target } from './target.ts';
-import type {
-  BridgeConnectionsConfig,
-  BridgeConnectionsOptions,
-  ControllerConfig,
-  ControllerStatus,
-  SslConfig,
-} from './types.ts';
+import type { BridgeConnectionsConfig, BridgeConnectionsOptions, ControllerConfig, ControllerStatus } from './types.ts';
 
 const ALL_VERSIONS = 0x7e;
 const BACKOFF_MAX: Micros = 8 * SECOND;

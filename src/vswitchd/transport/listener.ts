@@ -4,11 +4,11 @@ import type { Server, Socket } from 'node:net';
 import { type Micros, SECOND } from '../../lib/clock.ts';
 import type { Connection, ConnectionSettings } from '../../ofproto/connections/connection.ts';
 import { Session } from '../../openflow/connection/session.ts';
+import type { SslConfig } from '../../stream/socket.ts';
+import { openListener } from '../../stream/socket.ts';
+import type { Target } from '../../stream/target.ts';
 import type { ControllerHost } from './active-controller.ts';
 import { Link } from './link.ts';
-import { openListener } from './socket.ts';
-import type { Target } from './target.ts';
-import type { SslConfig } from './types.ts';
 
 /** A client must say hello within this time. */
 const HELLO_MAX: Micros = SECOND;

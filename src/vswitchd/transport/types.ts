@@ -4,6 +4,7 @@ import type { Micros } from '../../lib/clock.ts';
 import type { OfActions, OfRequestHandler } from '../../ofproto/connections/types.ts';
 import type { FlowTables } from '../../ofproto/flow-tables.ts';
 import type { OfMatch } from '../../openflow/match.ts';
+import type { SslConfig } from '../../stream/socket.ts';
 
 /** One row of the database's Controller table. */
 export interface ControllerConfig {
@@ -23,15 +24,6 @@ export interface ControllerConfig {
   readonly queueSize?: number;
   /** False: nothing is told unasked before the controller sets an asynchronous configuration. */
   readonly asyncMessages?: boolean;
-}
-
-/** The SSL table of the database: names of files. */
-export interface SslConfig {
-  readonly privateKey: string;
-  readonly certificate: string;
-  readonly caCert: string;
-  /** When the file of the CA's certificate is missing, the peer's one is taken and written there. */
-  readonly bootstrapCaCert: boolean;
 }
 
 export interface BridgeConnectionsConfig {

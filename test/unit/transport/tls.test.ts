@@ -1,68 +1,23 @@
 // Connections over TLS: who shows a certificate of the CA is believed, who shows none is not; the CA's certificate taken from
 // the peer at the first time.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect, createServer, type TLSSocket } from 'node:tls';
-import type { SslConfig } from '../../../src/vswitchd/transport/types.ts';
+import type { SslConfig } from '../../../src/stream/socket.ts';
+import { issue, makeCa } from '../../support/certificates.ts';
 import { Bed, until } from './bed.ts';
 
 let dir: string;
 const file = (name: string): string => join(dir, name);
-const openssl = (...args: string[]): void =>
-  void execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'ignore'] });
-
-/** A key and its certificate, signed by a CA. */
-function issue(name: string, ca: string): void {
-  openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-    '-subj',
-    `/CN=${name}`,
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    `${ca}.pem`,
-    '-CAkey',
-    `${ca}.key`,
-    '-CAcreateserial',
-    '-out',
-    `${name}.pem`,
-  );
-}
-
 before(() => {
   dir = mkdtempSync(join(tmpdir(), 'weft-tls-'));
-  for (const ca of ['ca', 'other'])
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      `${ca}.key`,
-      '-out',
-      `${ca}.pem`,
-      '-subj',
-      `/CN=${ca}`,
-    );
-  issue('switch', 'ca');
-  issue('controller', 'ca');
-  issue('stranger', 'other');
+  for (const ca of ['ca', 'other']) makeCa(dir, ca);
+  issue(dir, 'switch', 'ca');
+  issue(dir, 'controller', 'ca');
+  issue(dir, 'stranger', 'other');
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 

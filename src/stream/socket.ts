@@ -1,9 +1,22 @@
-/** Sockets of all kinds behind one face: connecting, listening, TLS. */
+/**
+ * Byte streams: sockets of all kinds behind one face, connecting and listening, plain and TLS. target.ts has their names.
+ *
+ * Invariants. Whoever has a certificate of the CA is right, whatever name is in it, as with Open vSwitch. A listener's old socket
+ * file is removed first: what a dead process left behind must not be in the way.
+ */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { Target } from './target.ts';
-import type { SslConfig } from './types.ts';
+
+/** The files of TLS: names of files in PEM form. */
+export interface SslConfig {
+  readonly privateKey: string;
+  readonly certificate: string;
+  readonly caCert: string;
+  /** When the file of the CA's certificate is missing, the peer's one is taken and written there. */
+  readonly bootstrapCaCert: boolean;
+}
 
 /** What the system calls an error: its number's words where Node knows them. */
 const words: Readonly<Record<string, string>> = {
