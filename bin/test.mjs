@@ -21,12 +21,19 @@ const programs = {
   ping: 'iputils-ping',
   'qemu-aarch64-static': 'qemu-user-static',
   cpio: 'cpio',
+  mn: 'mininet',
+  'ovs-testcontroller': 'openvswitch-testcontroller',
+  'ovn-northd': 'ovn-central',
+  'vtep-ctl': 'openvswitch-vtep',
   ...(process.arch === 'x64' ? { 'qemu-system-x86_64': 'qemu-system-x86' } : {}),
 };
 
 /** Libraries that tests need: a Python client of the database, and the other architecture's for emulation. */
 const libraries = {
   '/usr/lib/python3/dist-packages/ovs/__init__.py': 'python3-openvswitch',
+  '/usr/lib/python3/dist-packages/os_ken/__init__.py': 'python3-os-ken',
+  '/usr/lib/python3/dist-packages/tinyrpc/__init__.py': 'python3-tinyrpc',
+  '/usr/lib/python3/dist-packages/ovsdbapp/__init__.py': 'python3-ovsdbapp',
   '/usr/share/doc/busybox-static': 'busybox-static',
   '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
@@ -34,6 +41,7 @@ const libraries = {
   '/usr/aarch64-linux-gnu/lib/libatomic.so.1': 'libatomic1-arm64-cross',
 };
 
+const quiet = { stdio: ['ignore', 'ignore', 'inherit'] };
 const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 
 function installPrograms() {
@@ -60,6 +68,18 @@ function installPrograms() {
     const result = spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
     if (result.status !== 0) say(`apt-get ${args[0]} failed with status ${result.status}`);
   }
+}
+
+/** The last release of os-ken that has its applications: Debian's has none. */
+function bringOsKen() {
+  const folder = join(root, '.toolchain', 'os-ken');
+  if (existsSync(join(folder, 'os_ken', 'app', 'rest_router.py'))) return;
+  if (!existsSync('/usr/lib/python3/dist-packages/os_ken/__init__.py')) return;
+  const hasPip = () => spawnSync('python3', ['-m', 'pip', '--version'], { stdio: 'ignore' }).status === 0;
+  if (!hasPip()) spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'python3-pip'], quiet);
+  say("bringing os-ken's applications …");
+  const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--root-user-action=ignore'];
+  spawnSync('python3', ['-m', 'pip', 'install', ...options, '--target', folder, 'os-ken==1.4.0'], quiet);
 }
 
 /** The pinned Node for 64-bit ARM, for the emulated tests. */
@@ -153,6 +173,7 @@ function suite(name, glob, concurrency) {
 if (!only || only === 'differential' || only === 'system') {
   installPrograms();
   bringArm64Node();
+  if (only !== 'differential') bringOsKen();
   if (only !== 'differential') bringGuestKernel();
 }
 if (!only || only === 'checks') {

@@ -60,6 +60,11 @@ export function queueAt(w: usize, place: u32): usize {
   return <usize>load<u32>(<usize>load<u32>(w, WORKER_SWITCH), SWITCH_PORTS) + <usize>place * PORT_SIZEOF;
 }
 
+// @inline
+function placeOf(w: usize, port: usize): u32 {
+  return <u32>((port - queueAt(w, 0)) / PORT_SIZEOF);
+}
+
 /** The queue of a port that this worker sends by: its own when it has one, else another worker's. */
 function queueFor(w: usize, port: usize): usize {
   const queue = <usize>load<u8>(port + <usize>load<u32>(w, WORKER_INDEX), PORT_QUEUE_OF);
@@ -73,8 +78,16 @@ function isOpen(w: usize, port: usize): bool {
   return (load<u32>(port, PORT_STATE) & open) == open && load<u32>(port, PORT_WORKER) == load<u32>(w, WORKER_INDEX);
 }
 
-/** Frames for a port that is another worker's go there; for one that is not there (0) or down, nowhere. Consumes all. */
-function divert(w: usize, list: usize, count: u32, number: u32, port: usize): void {
+/**
+ * Frames for a port whose first queue is not ours go to the one that is, or to another worker; for one that is not there (0)
+ * or down, nowhere. Consumes all.
+ */
+function divert(w: usize, list: usize, count: u32, number: u32, first: usize): void {
+  const port = first == 0 ? first : queueFor(w, first);
+  if (port != first && isOpen(w, port)) {
+    transmit(w, list, count, placeOf(w, port));
+    return;
+  }
   const state = port == 0 ? 0 : load<u32>(port, PORT_STATE);
   if (state == <u32>(PORT_STATE_PRESENT | PORT_STATE_UP)) {
     handOver(w, list, count, number, port);
@@ -97,15 +110,13 @@ function roomFor(w: usize, port: usize, reserved: u32, wanted: u32): u32 {
 /**
  * Sends frames by a port, each cut to its cut_size: descriptors on the tx ring, or drops with their reason. Consumes all.
  * What is the same for all of them is looked up once.
+ * @param number of the port; or the place of one of our queues
  */
 export function transmit(w: usize, list: usize, count: u32, number: u32): void {
-  let port = portAt(w, number);
+  const port = queueAt(w, number);
   if (port == 0 || !isOpen(w, port)) {
-    if (port != 0) port = queueFor(w, port);
-    if (port == 0 || !isOpen(w, port)) {
-      divert(w, list, count, number, port);
-      return;
-    }
+    divert(w, list, count, number, port);
+    return;
   }
   const mtu = load<u32>(port, PORT_MTU);
   const mask = load<u32>(port, PORT_TX_MASK);
@@ -142,7 +153,7 @@ export function transmit(w: usize, list: usize, count: u32, number: u32): void {
 function linkDirty(w: usize, port: usize): void {
   store<u32>(port, 1, PORT_DIRTY);
   store<u32>(port, load<u32>(w, WORKER_DIRTY_PORTS), PORT_DIRTY_NEXT);
-  store<u32>(w, <u32>((port - queueAt(w, 0)) / PORT_SIZEOF) + 1, WORKER_DIRTY_PORTS);
+  store<u32>(w, placeOf(w, port) + 1, WORKER_DIRTY_PORTS);
 }
 
 /** Hands what was written to the devices, one producer index a dirty port, and counts it. */

@@ -7,7 +7,7 @@
  * Invariants. Each frame that is not accepted is counted. The queue is bounded. Frames cross by copy: nobody holds a
  * view of the other side's memory after a call.
  *
- * Not supported: checksum or segmentation offload; more than one queue.
+ * Not supported: checksum or segmentation offload. Sharing flows out among queues: who sends says by which.
  */
 import type { Micros } from '../../src/lib/clock.ts';
 import { fail, ok, type Result } from '../../src/lib/result.ts';
@@ -25,6 +25,10 @@ export interface MemoryNetdevOptions {
   readonly onFrame?: FrameVisitor;
   /** Frames that the queue holds at the most; 4096 when left out. */
   readonly queueMax?: number;
+  /** How many: this object is the first, `queues` has the others. 1 when left out. */
+  readonly queues?: number;
+  /** Only this one of them. */
+  readonly only?: number;
 }
 
 export class MemoryNetdev implements Netdev {
@@ -32,6 +36,8 @@ export class MemoryNetdev implements Netdev {
   readonly type: string;
   readonly mac: Uint8Array;
   mtu: number;
+  /** The further queues. */
+  readonly queues: readonly MemoryNetdev[];
   #isUp = true;
   #rings: DeviceRings | null = null;
   #onFrame: FrameVisitor | null;
@@ -48,6 +54,8 @@ export class MemoryNetdev implements Netdev {
     this.mtu = options.mtu ?? 1500;
     this.#onFrame = options.onFrame ?? null;
     this.#queueMax = options.queueMax ?? 4096;
+    const { queues = 1, only, ...rest } = options;
+    this.queues = only === undefined ? Array.from({ length: queues - 1 }, () => new MemoryNetdev(name, rest)) : [];
   }
 
   /** Carrier. While it is down, frames of both directions are dropped and counted. */
@@ -57,6 +65,7 @@ export class MemoryNetdev implements Netdev {
 
   set isUp(up: boolean) {
     this.#isUp = up;
+    for (const queue of this.queues) queue.isUp = up;
   }
 
   /** Who sees the frames that the switch sends; null queues them. */
@@ -128,6 +137,7 @@ export class MemoryNetdev implements Netdev {
 
   /** Gives the rings back; the device can be attached again. */
   close(): void {
+    for (const queue of this.queues) queue.close();
     this.#rings = null;
   }
 }

@@ -2,7 +2,9 @@
  * The native addon: what it offers, and how it is found.
  *
  * What. The Rust crate beside this file works ports' rings for AF_PACKET, TAP and AF_XDP. It is built by
- * bin/build-native.mjs into build/weft-native.<platform>-<arch>.node; where that file is not there, everything else works.
+ * bin/build-native.mjs into build/weft-native.<platform>-<arch>.node. Where that file is not there, the package
+ * @weft/native-<platform>-<arch>-<abi> is looked for (bin/pack-native.mjs); where that is not there either, everything
+ * else works.
  *
  * Invariants. The addon gets a Uint8Array over the linear memory and byte offsets into it. Its calls throw on failure:
  * the backends turn that into a Result.
@@ -50,7 +52,8 @@ export interface NativePort {
 }
 
 export interface NativePacketPort extends NativePort {
-  attach(memory: Uint8Array, places: NativePlaces): void;
+  /** @param queue one of several that share out the interface's flows; all frames when left out */
+  attach(memory: Uint8Array, places: NativePlaces, queue?: number): void;
 }
 
 export interface NativeTapOptions {
@@ -58,6 +61,8 @@ export interface NativeTapOptions {
   readonly owner?: number;
   readonly group?: number;
   readonly mustExist?: boolean;
+  /** One of several queues, each opened by itself. */
+  readonly hasQueues?: boolean;
 }
 
 export interface NativeTapPort extends NativePort {
@@ -67,14 +72,35 @@ export interface NativeTapPort extends NativePort {
 
 export interface NativeXdpOptions {
   readonly queue: number;
+  /** Ways to run the program, and ways to move frames: the first one allowed that works. */
   readonly allowNative: boolean;
   readonly allowGeneric: boolean;
+  readonly allowZeroCopy: boolean;
+  readonly allowCopy: boolean;
+  /** Microseconds; none when left out. */
+  readonly busyPoll?: number;
+  /** Frames of one round of busy polling. */
+  readonly busyPollBudget?: number;
+  /** Frames that one kick sends at the most; as many as the tx ring has entries when left out. */
+  readonly txBudget?: number;
+}
+
+/** What the kernel counts of an AF_XDP socket (struct xdp_statistics). */
+export interface NativeXdpCounts {
+  readonly rxDropped: number;
+  readonly rxInvalid: number;
+  readonly txInvalid: number;
+  readonly rxRingFull: number;
+  readonly fillRingEmpty: number;
+  readonly txRingEmpty: number;
 }
 
 export interface NativeXdpPort extends NativePort {
   attach(memory: Uint8Array, places: NativePlaces, options: NativeXdpOptions): void;
   /** Null when not attached. */
   readonly mode: 'native' | 'generic' | null;
+  readonly isZeroCopy: boolean;
+  kernelCounts(): NativeXdpCounts;
 }
 
 /** Wakes the event loop when one of its descriptors can be read. Keeps the loop alive while it is armed. */
@@ -105,9 +131,23 @@ export interface NativeEventBell {
   drain(): void;
 }
 
+/** Where a device is held: a process, and the descriptor's number there. */
+export interface HeldDescriptor {
+  readonly pid: number;
+  readonly fd: number;
+}
+
 export interface NativeAddon {
-  readonly PacketPort: { open(name: string): NativePacketPort };
-  readonly TapPort: { open(name: string, options: NativeTapOptions): NativeTapPort };
+  readonly PacketPort: {
+    open(name: string): NativePacketPort;
+    /** Takes over a socket of another process. @throws when it is not one on this interface */
+    take(name: string, held: HeldDescriptor): NativePacketPort;
+  };
+  readonly TapPort: {
+    open(name: string, options: NativeTapOptions): NativeTapPort;
+    /** Takes over a device of another process. @throws when it is not this one */
+    take(name: string, held: HeldDescriptor): NativeTapPort;
+  };
   readonly XdpPort: { open(name: string): NativeXdpPort };
   /** How the kernel lays out the rings of an AF_XDP socket. @throws on a kernel without */
   xdpRingOffsets(): Omit<PortRingOffsets, 'isRxProducerApart'>;
@@ -138,19 +178,36 @@ export function loadNative(): Result<NativeAddon> {
   return loaded;
 }
 
+/** The C library that Node itself uses: gnu or musl. */
+function abiHere(): string {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined ? 'musl' : 'gnu';
+}
+
 /** The build folder lies beside backends in a checkout, and beside dist in an installed package. */
 function load(): Result<NativeAddon> {
-  const name = `weft-native.${process.platform}-${process.arch}.node`;
   if (process.platform !== 'linux')
     return fail(`AF_XDP, TAP and AF_PACKET need Linux, and this is ${process.platform}`);
+  const require = createRequire(import.meta.url);
+  const kind = `${process.platform}-${process.arch}`;
+  const name = `weft-native.${kind}.node`;
   for (const up of [
     ['..', '..'],
     ['..', '..', '..'],
   ]) {
     const path = join(import.meta.dirname, ...up, 'build', name);
-    if (existsSync(path)) return attempt(() => createRequire(import.meta.url)(path) as NativeAddon);
+    if (existsSync(path)) return attempt(() => require(path) as NativeAddon);
   }
-  return fail(`build/${name} is not there: install cargo and run "node bin/build-native.mjs"`);
+  const packed = `@weft/native-${kind}-${abiHere()}`;
+  try {
+    return ok(require(packed) as NativeAddon);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'MODULE_NOT_FOUND') return fail(`${packed}: ${message.split('\n')[0]}`);
+  }
+  return fail(
+    `build/${name} is not there, nor is ${packed}: install cargo and run "node bin/build-native.mjs", or npm install ${packed}`,
+  );
 }
 
 /** What a call gives, or what it threw. */

@@ -26,6 +26,7 @@ export abstract class NativeNetdev<Port extends NativePort> implements Netdev {
   #isAttached = false;
   #isClosed = false;
   #linkReadAt: Micros = Number.NEGATIVE_INFINITY;
+  #queues: readonly NativeNetdev<Port>[] = [];
   #lastCounts: NetdevStats = { rxDropped: 0, rxErrors: 0, txDropped: 0, txErrors: 0 };
 
   constructor(name: string, port: Port, link: LinkInfo) {
@@ -37,6 +38,37 @@ export abstract class NativeNetdev<Port extends NativePort> implements Netdev {
   /** The interface as it is now; null when it is gone. */
   protected abstract readLink(last: LinkInfo): LinkInfo | null;
   protected abstract attachPort(memory: Uint8Array, places: NativePlaces): void;
+
+  /** The device's further queues. */
+  get queues(): readonly NativeNetdev<Port>[] {
+    return this.#queues;
+  }
+
+  /**
+   * Opens the queues of a device one after the other, and makes the first one the device. When one cannot be opened, none
+   * is.
+   * @param count queues
+   * @param only open this queue alone: the others are opened elsewhere
+   */
+  static openQueues<P extends NativePort, T extends NativeNetdev<P>>(
+    count: number,
+    only: number | undefined,
+    open: (queue: number) => Result<T>,
+  ): Result<T> {
+    if (only !== undefined) return open(only);
+    const opened: T[] = [];
+    for (let queue = 0; queue < count; queue++) {
+      const next = open(queue);
+      if (!next.ok) {
+        for (const other of opened) other.close();
+        return next;
+      }
+      opened.push(next.value);
+    }
+    const first = opened[0]!;
+    first.#queues = opened.slice(1);
+    return ok(first);
+  }
 
   get mac(): Uint8Array {
     return this.#link.mac;
@@ -96,6 +128,7 @@ export abstract class NativeNetdev<Port extends NativePort> implements Netdev {
 
   close(): void {
     if (this.#isClosed) return;
+    for (const queue of this.#queues) queue.close();
     this.stats();
     this.#isClosed = true;
     this.port.close();

@@ -1,5 +1,5 @@
 /**
- * node bench/io/run.ts [--quick] [--rounds N] [--only TEXT] [--update]: frames between real interfaces (W6), as root.
+ * node bench/io/run.ts [--quick] [--rounds N] [--only REGEXP] [--update]: frames between real interfaces (W6), as root.
  *
  * What. A generator, a switch and a sink in three network namespaces joined by veth links. The generator (bench/io/native, live
  * frames of the kernel's own XDP test run) sends more than any switch takes; counted is what reaches the sink. Then TCP by iperf3
@@ -174,12 +174,15 @@ async function main(): Promise<void> {
   if (!existsSync(tool)) {
     execFileSync('cargo', ['build', '--release'], { cwd: join(import.meta.dirname, 'native'), stdio: 'inherit' });
   }
-  const kinds = switches.filter(({ name }) => name.includes(options.only ?? ''));
+  const only = new RegExp(options.only ?? '', 'i');
+  const kinds = switches.filter(({ name }) => only.test(name));
   const results = new Results();
-  process.once('SIGINT', () => {
-    remove();
-    process.exit(130);
-  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      remove();
+      process.exit(1);
+    });
+  }
   for (let i = 0; i < rounds; i++) {
     await round(results, kinds);
     say(`round ${i + 1} of ${rounds}`);

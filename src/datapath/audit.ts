@@ -45,6 +45,8 @@ export interface AuditInput {
   readonly plan: MemoryPlan;
   readonly workers: readonly { readonly host: WorkerHost; readonly upcalls: UpcallQueue }[];
   readonly ports: readonly PortEntry[];
+  /** Chunks that are known to be nowhere; 0 when left out. See strays.ts. */
+  readonly strays?: number;
 }
 
 type Place = keyof Audit['chunks'];
@@ -104,9 +106,9 @@ export class ChunkMap {
     return this.#where.flatMap((where, index) => (where === null ? [start + index * this.#plan.sizes.chunkSize] : []));
   }
 
-  finish(): void {
+  finish(strays: number): void {
     const lost = this.#where.flatMap((where, index) => (where === null ? [index] : []));
-    const { device } = this.counts;
+    const device = this.counts.device + strays;
     if (lost.length === device) return;
     const shown = `${lost.slice(0, 8).join(', ')}${lost.length > 8 ? ' …' : ''}`;
     this.problems.push(
@@ -150,6 +152,20 @@ function seePort(map: ChunkMap, views: Views, port: PortEntry): DeviceHeld {
   return held;
 }
 
+/** Sees what a port’s device holds, when it keeps the order: what it took last. */
+export function seeHeld(map: ChunkMap, views: Views, { places, number }: PortEntry, held: DeviceHeld): void {
+  const last = (ring: { consumer: number; entries: number; mask: number }, count: number, size: number): void => {
+    const to = Atomics.load(views.u32, ring.consumer >>> 2);
+    for (let i = 1; i <= count && i <= ring.mask + 1; i++)
+      map.seeUnlessSeen(
+        places.umemBase + views.getU32(ring.entries + ((to - i) & ring.mask) * size),
+        `the device of port ${number}`,
+      );
+  };
+  last(places.fill, held.received, 8);
+  last(places.tx, held.sending, 16);
+}
+
 function seeHandOvers(map: ChunkMap, views: Views, plan: MemoryPlan): void {
   const count = plan.workers.length;
   for (let pair = 0; pair < count * count; pair++) {
@@ -187,7 +203,7 @@ export function seeAll(map: ChunkMap, { views, plan, workers, ports }: AuditInpu
 export function auditDatapath(input: AuditInput): Audit {
   const map = new ChunkMap(input.plan);
   seeAll(map, input);
-  map.finish();
+  map.finish(input.strays ?? 0);
   const balances = input.workers.map(({ host }) => frameBalance(host));
   const frames = {
     in: balances.reduce((sum, balance) => sum + balance.in, 0),

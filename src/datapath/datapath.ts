@@ -20,7 +20,7 @@
  * Wrong use (an upcall answered twice) throws; what can happen in service is a Result.
  *
  * Not supported: ports in the memory of another datapath. Growing the memory: sizes are set at the start, and what does
- * not fit is refused and counted. A port whose frames several workers share: give each queue a port.
+ * not fit is refused and counted. A queue whose frames several workers share.
  */
 
 import { type FlowKey, KEY, type Match } from '../flow/key.ts';
@@ -30,18 +30,19 @@ import { BURST_MAX, UPCALL_SLOTS } from '../gen/limits.ts';
 import type { DropReasonName } from '../gen/tables.ts';
 import type { Micros } from '../lib/clock.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
-import type { Netdev } from '../netdev/netdev.ts';
+import type { Netdev, NetdevStatus } from '../netdev/netdev.ts';
 import { encodeActions } from './actions.ts';
-import { type Audit, auditDatapath } from './audit.ts';
+import { type Audit, type AuditInput, auditDatapath } from './audit.ts';
 import { Executor } from './execute.ts';
 import { FlowTable, type PutOptions } from './flows.ts';
 import { loadModule, type ModuleChoice } from './load.ts';
 import { frameSizeMax, type MemoryPlan, type MemorySizes, planMemory } from './memory.ts';
 import { type MeterStats, MeterTable } from './meters.ts';
 import { type PortOptions, PortTable } from './port-table.ts';
-import { type PortStats, readPortStats, type TunnelPortOptions, writePortState } from './ports.ts';
+import { type PortEntry, type PortStats, readPortStats, type TunnelPortOptions, writePortState } from './ports.ts';
 import { RemoteNetdev } from './remote-netdev.ts';
 import { type CounterRow, counterRows, countersByName, dropRows, dropsByName } from './stats.ts';
+import { keepOrder, settleStrays } from './strays.ts';
 import { ThreadTeam, type WorkerLoss, type WorkerUnit } from './team.ts';
 import type { ThreadStarter } from './threads.ts';
 import {
@@ -153,7 +154,7 @@ export class Datapath {
   addPort(number: DpPort, netdev: Netdev, options: PortOptions = {}): Result<void> {
     const added = this.#ports.add(number, netdev, options);
     // an empty burst fills the fill ring, so that frames can arrive before the first poll
-    if (added.ok && !this.#threads) this.process(number, 0, this.#hosts[0]!.now);
+    if (added.ok) for (const queue of this.#ports.queuesOf(number)) this.#process(queue, 0, this.#hosts[0]!.now);
     return added;
   }
 
@@ -169,6 +170,28 @@ export class Datapath {
     return RemoteNetdev.open(this.#threads.links[index.value]!, this.#views, index.value, device);
   }
 
+  /**
+   * The same for a device of several queues, each with a description of its own and in a thread of its own as long as there
+   * are threads: those behind `worker`, in turn. When one cannot be opened, none is.
+   */
+  openQueues(devices: readonly unknown[], worker?: number): Result<Netdev> {
+    const opened: RemoteNetdev[] = [];
+    for (const [queue, device] of devices.entries()) {
+      const next = queue === 0 ? worker : this.#ports.workerAfter(opened[0]!.worker, queue);
+      const netdev = this.openDevice(device, next);
+      if (netdev.ok) {
+        opened.push(netdev.value as RemoteNetdev);
+        continue;
+      }
+      for (const other of opened) other.close();
+      return netdev;
+    }
+    const [first, ...others] = opened;
+    if (!first) return fail('a device without queues');
+    first.queues = others;
+    return ok(first);
+  }
+
   /** A port without a device: what tnl_pop goes on as, and tnl_push counts for. */
   addTunnelPort(number: DpPort, options: TunnelPortOptions): Result<void> {
     return this.#ports.addTunnel(number, options);
@@ -181,15 +204,18 @@ export class Datapath {
   /** Sends what is on the tx ring, closes the device and takes the port's chunks and rings back. */
   removePort(number: DpPort): Result<void, 'not_found'> {
     this.#flushDirty();
-    return this.#ports.remove(number);
+    const isInOrder = keepOrder(this.#ports.queuesOf(number));
+    const removed = this.#ports.remove(number);
+    if (!isInOrder) this.#ports.strays = this.#atRest(() => settleStrays(this.#auditInput()));
+    return removed;
   }
 
   /** Numbers of the ports with a device, lowest first. */
   portNumbers(): DpPort[] {
-    return this.#ports.entries.map((entry) => entry.number);
+    return this.#ports.entries.filter(({ queue }) => queue === 0).map((entry) => entry.number);
   }
 
-  /** Index of the worker that a port belongs to; null without a device. */
+  /** Index of the worker that a port's first queue belongs to; null without a device. */
   portWorker(number: DpPort): number | null {
     return this.#ports.get(number)?.worker ?? null;
   }
@@ -199,24 +225,36 @@ export class Datapath {
   }
 
   portStats(number: DpPort): PortStats | null {
-    const entry = this.#ports.get(number);
-    return entry ? readPortStats(this.#views, this.plan, entry) : null;
+    const queues = this.#ports.queuesOf(number);
+    return queues.length > 0 ? readPortStats(this.#views, this.plan, queues) : null;
+  }
+
+  /** What the devices of a port's queues say of themselves, by queue; null without a device. */
+  portStatus(number: DpPort): NetdevStatus[] | null {
+    const queues = this.#ports.queuesOf(number);
+    return queues.length > 0 ? queues.map(({ netdev }) => netdev.status?.() ?? {}) : null;
   }
 
   // ---- packets ----
 
   /**
-   * Moves at most `budget` frames of one port through the datapath, and tells the devices of frames to send.
-   * Returns how many there were; 0 when the port's worker has a thread, which does it.
+   * Moves at most `budget` frames of each of a port's queues through the datapath, and tells the devices of frames to send.
+   * Returns how many there were; 0 when workers have threads, which do it.
    */
   process(number: DpPort, budget: number, now: Micros): number {
-    const entry = this.#ports.get(number);
-    if (!entry || this.#threads) return 0;
+    const queues = this.#ports.queuesOf(number);
+    let total = 0;
+    for (let i = 0; i < queues.length; i++) total += this.#process(queues[i]!, budget, now);
+    return total;
+  }
+
+  #process(entry: PortEntry, budget: number, now: Micros): number {
+    if (this.#threads) return 0;
     if (entry.isUp !== entry.netdev.isUp || entry.mtu !== entry.netdev.mtu)
       writePortState(this.#views, this.plan, entry);
     const host = this.#hosts[entry.worker]!;
     host.now = now;
-    const count = host.wasm.process(host.w, number, budget, now);
+    const count = host.wasm.process(host.w, entry.place, budget, now);
     this.#flushDirty();
     return count;
   }
@@ -236,7 +274,7 @@ export class Datapath {
       let left = budget;
       while (left > 0) {
         const burst = Math.min(left, BURST_MAX);
-        const count = this.process(entry.number, burst, now);
+        const count = this.#process(entry, burst, now);
         if (onUpcalls && this.#units[entry.worker]!.upcalls.waiting >= UPCALL_SLOTS / 2) onUpcalls();
         total += count;
         left -= count;
@@ -280,7 +318,7 @@ export class Datapath {
     if (this.#corked > 0 || this.#threads) return;
     for (const { wasm, w, now } of this.#hosts)
       for (let next = wasm.popDirty(w); next !== 0; next = wasm.popDirty(w))
-        this.#ports.get(next - 1)?.netdev.flush(now);
+        this.#ports.at(next - 1)?.netdev.flush(now);
   }
 
   /**
@@ -476,10 +514,12 @@ export class Datapath {
 
   /** Walks the memory: tells where every chunk is, and whether every frame is accounted for. Threads pause meanwhile. */
   audit(): Audit {
-    const workers = this.#units;
-    return this.#atRest(() =>
-      auditDatapath({ views: this.#views, plan: this.plan, workers, ports: this.#ports.entries }),
-    );
+    return this.#atRest(() => auditDatapath(this.#auditInput()));
+  }
+
+  #auditInput(): AuditInput {
+    const { entries: ports, strays } = this.#ports;
+    return { views: this.#views, plan: this.plan, workers: this.#units, ports, strays };
   }
 
   /** With threads: lets them stand still until resume(). @throws when one does not */

@@ -21,6 +21,7 @@ import {
 import {
   BURST_MAX,
   CONTROL_RING_SIZE,
+  FURTHER_QUEUES_MAX,
   HEADROOM,
   METERS_MAX,
   PORTS_MAX,
@@ -206,7 +207,7 @@ export function planMemory(wanted: Partial<MemorySizes> = {}): Result<MemoryPlan
   if (wrong) return fail(wrong);
   const layout = new Layout(SWITCH_BASE);
   const switchRegion = layout.place('switch', SWITCH_SIZEOF, 64);
-  const ports = layout.place('ports', PORTS_MAX * PORT_SIZEOF, 256);
+  const ports = layout.place('ports', (PORTS_MAX + FURTHER_QUEUES_MAX) * PORT_SIZEOF, 256);
   const { workerCount } = sizes;
   const meters = layout.place('meters', METERS_MAX * METER_SIZEOF);
   const handOvers = layout.place('hand-overs', workerCount * workerCount * HAND_OVER_SIZEOF);

@@ -37,6 +37,18 @@ export interface PortStats {
   readonly txErrors: number;
 }
 
+const noStats = {
+  rxPackets: 0,
+  rxBytes: 0,
+  rxDropped: 0,
+  rxErrors: 0,
+  txPackets: 0,
+  txBytes: 0,
+  txDropped: 0,
+  txErrors: 0,
+};
+const statNames = Object.keys(noStats) as (keyof PortStats)[];
+
 /** Address of the Port at a place of the table. */
 export const portAddress = (plan: MemoryPlan, place: number): number => plan.ports.start + place * L.PORT_SIZEOF;
 
@@ -110,11 +122,12 @@ export function writeQueues(views: Views, plan: MemoryPlan, number: number, queu
 
 /** The sums over the queues of a port. */
 export function readPortStats(views: Views, plan: MemoryPlan, queues: readonly PortEntry[]): PortStats {
-  const all = queues.map((queue) => readQueueStats(views, plan, queue));
-  return all.reduce((sum, stats) => {
-    const add = (name: keyof PortStats): [string, number] => [name, sum[name] + stats[name]];
-    return Object.fromEntries((Object.keys(sum) as (keyof PortStats)[]).map(add)) as unknown as PortStats;
-  });
+  const sum = { ...noStats };
+  for (const queue of queues) {
+    const stats = readQueueStats(views, plan, queue);
+    for (const name of statNames) sum[name] += stats[name];
+  }
+  return sum;
 }
 
 /** What the worker counted and what the device counted, together. */

@@ -7,14 +7,16 @@
  * anew and empty: misses fill them. Counters go on, and with them the generations of flows: ids of lost flows stay dead.
  *
  * The other workers must stand still meanwhile. Devices that a kernel works at the other end of go on: the chunks that they
- * hold are those that they took last off their fill and tx rings, in order, as AF_XDP in copy mode does.
+ * hold are those that they took last off their fill and tx rings, in order, as AF_XDP in copy mode does. While a device is
+ * open that keeps no order, only what lies on the dead worker's free stack is surely free; the rest waits (strays.ts).
  */
 import * as C from '../gen/counters.ts';
 import * as L from '../gen/layout.ts';
 import { DROP } from '../gen/tables.ts';
-import { type AuditInput, ChunkMap, type DeviceHeld, seeAll } from './audit.ts';
+import { type AuditInput, ChunkMap, seeAll, seeHeld } from './audit.ts';
 import { type PortEntry, portAddress } from './ports.ts';
 import { frameBalance } from './stats.ts';
+import { keepOrder } from './strays.ts';
 import type { Views } from './views.ts';
 import { type WorkerHost, type WorkerOptions, writeWorker } from './worker.ts';
 
@@ -37,8 +39,8 @@ const KEPT_BYTES = [
 export function recoverWorker(input: RecoveryInput): number {
   const { views, plan, index, workers, ports, deadPorts } = input;
   const { host } = workers[index]!;
-  for (const port of deadPorts) countUnread(views, host, portAddress(plan, port.number), port);
-  for (const port of ports) if (port.worker === index) unwriteTx(views, portAddress(plan, port.number));
+  for (const port of deadPorts) countUnread(views, host, portAddress(plan, port.place), port);
+  for (const port of ports) if (port.worker === index) unwriteTx(views, portAddress(plan, port.place));
   for (let to = 0; to < workers.length; to++) {
     const at = plan.handOvers.start + (index * workers.length + to) * L.HAND_OVER_SIZEOF;
     views.setU32(at + L.HAND_OVER_FRAMES_RESERVED, views.getU32(at + L.HAND_OVER_FRAMES_PRODUCER));
@@ -48,7 +50,8 @@ export function recoverWorker(input: RecoveryInput): number {
   ports.forEach((port, i) => {
     seeHeld(map, views, port, held[i]!);
   });
-  rebuild(input, host, map.unseen());
+  const unseen = map.unseen();
+  rebuild(input, host, keepOrder(ports) ? unseen : onStack(views, host, unseen));
   const lost = workers.reduce((sum, worker) => {
     const balance = frameBalance(worker.host);
     return sum + balance.in - balance.out;
@@ -73,17 +76,12 @@ function unwriteTx(views: Views, at: number): void {
   views.setU32(at + L.PORT_DIRTY_NEXT, 0);
 }
 
-function seeHeld(map: ChunkMap, views: Views, { places, number }: PortEntry, held: DeviceHeld): void {
-  const last = (ring: { consumer: number; entries: number; mask: number }, count: number, size: number): void => {
-    const to = Atomics.load(views.u32, ring.consumer >>> 2);
-    for (let i = 1; i <= count && i <= ring.mask + 1; i++)
-      map.seeUnlessSeen(
-        places.umemBase + views.getU32(ring.entries + ((to - i) & ring.mask) * size),
-        `the device of port ${number}`,
-      );
-  };
-  last(places.fill, held.received, 8);
-  last(places.tx, held.sending, 16);
+/** Those of the chunks that lie on the worker's free stack. */
+function onStack(views: Views, { w, plan }: WorkerHost, chunks: readonly number[]): number[] {
+  const count = Math.min(views.getU32(w + L.WORKER_FREE_COUNT), plan.freeChunks.size / 4);
+  const start = plan.freeChunks.start >>> 2;
+  const stack = new Set(views.u32.subarray(start, start + count));
+  return chunks.filter((chunk) => stack.has(chunk));
 }
 
 function rebuild({ views, plan, options }: RecoveryInput, host: WorkerHost, free: readonly number[]): void {

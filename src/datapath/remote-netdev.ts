@@ -5,13 +5,14 @@
  */
 import * as L from '../gen/layout.ts';
 import { fail, ok, type Result } from '../lib/result.ts';
-import type { Netdev, NetdevStats } from '../netdev/netdev.ts';
+import type { Netdev, NetdevStats, NetdevStatus } from '../netdev/netdev.ts';
 import type { DeviceRings, PortRingOffsets } from '../netdev/rings.ts';
-import type { OpenedDevice, ThreadLink } from './threads.ts';
+import type { AttachedDevice, OpenedDevice, ThreadLink } from './threads.ts';
 import type { Views } from './views.ts';
 
 interface PortPlace {
-  readonly number: number;
+  /** In the port table. */
+  readonly place: number;
   /** Address of the Port. */
   readonly at: number;
 }
@@ -25,6 +26,9 @@ export class RemoteNetdev implements Netdev {
   #opened: OpenedDevice;
   #port: PortPlace | null = null;
   #isAttached = false;
+  #keepsOrder = true;
+  /** The device's further queues, in whatever threads. */
+  queues: readonly RemoteNetdev[] = [];
 
   /** Has the thread open a device from the caller's description. */
   static open(link: ThreadLink, views: Views, worker: number, device: unknown): Result<RemoteNetdev> {
@@ -65,9 +69,13 @@ export class RemoteNetdev implements Netdev {
     return ok(undefined);
   }
 
-  /** Which port it is to be: before attach(). */
-  bind(number: number, at: number): void {
-    this.#port = { number, at };
+  /** Which queue of the port table it is to be: before attach(). */
+  bind(place: number, at: number): void {
+    this.#port = { place, at };
+  }
+
+  get keepsOrder(): boolean {
+    return this.#keepsOrder;
   }
 
   get mtu(): number {
@@ -82,10 +90,11 @@ export class RemoteNetdev implements Netdev {
   attach(rings: DeviceRings): Result<void> {
     if (!this.#port) return fail(`${this.name} is no port yet`);
     if (this.#isAttached) return fail(`${this.name} is attached already`);
-    const { number } = this.#port;
-    const attached = this.#link.ask({ kind: 'attach', number, token: this.#opened.token, places: rings.places });
+    const { place } = this.#port;
+    const attached = this.#link.ask({ kind: 'attach', place, token: this.#opened.token, places: rings.places });
     if (!attached.ok) return attached;
     this.#isAttached = true;
+    this.#keepsOrder = (attached.value as AttachedDevice).keepsOrder;
     return ok(undefined);
   }
 
@@ -108,7 +117,13 @@ export class RemoteNetdev implements Netdev {
     };
   }
 
+  status(): NetdevStatus {
+    const status = this.#isAttached ? this.#link.ask({ kind: 'status', token: this.#opened.token }) : null;
+    return status?.ok ? (status.value as NetdevStatus) : {};
+  }
+
   close(): void {
+    for (const queue of this.queues) queue.close();
     this.#isAttached = false;
     this.#link.ask({ kind: 'close', token: this.#opened.token });
   }

@@ -18,6 +18,7 @@ import type { PortTable } from './port-table.ts';
 import type { PortEntry } from './ports.ts';
 import { recoverWorker } from './recovery.ts';
 import { RemoteNetdev } from './remote-netdev.ts';
+import { keepOrder, settleStrays } from './strays.ts';
 import { ThreadLink, type ThreadStarter } from './threads.ts';
 import type { UpcallQueue } from './upcalls.ts';
 import type { Views } from './views.ts';
@@ -158,8 +159,13 @@ export class ThreadTeam {
     const isDead = (entry: PortEntry): boolean => entry.worker === index && entry.netdev instanceof RemoteNetdev;
     const deadPorts = entries.filter(isDead);
     const ports = entries.filter((entry) => !isDead(entry));
-    const frames = this.atRest(() => recoverWorker({ views, plan, workers: units, ports, deadPorts, index, options }));
-    for (const entry of deadPorts) this.#ports().forget(entry);
+    const frames = this.atRest(() => {
+      const input = { views, plan, workers: units, ports };
+      const lost = recoverWorker({ ...input, deadPorts, index, options });
+      this.#ports().strays = keepOrder(ports) ? 0 : settleStrays(input);
+      return lost;
+    });
+    for (const entry of deadPorts) this.#ports().suspend(entry);
     const life = this.#lives[index]!;
     const lived = views.getF64(plan.threads.start + index * L.THREAD_SIZEOF + L.THREAD_NOW) - life.since;
     life.deaths = lived >= STEADY ? 1 : life.deaths + 1;
@@ -182,12 +188,15 @@ export class ThreadTeam {
     const table = this.#ports();
     link.awaitStart();
     this.#lives[index]!.since = views.getF64(plan.threads.start + index * L.THREAD_SIZEOF + L.THREAD_NOW);
-    for (const { worker, number } of table.entries) if (worker === index) link.ask({ kind: 'serve', number });
-    return deadPorts.flatMap(({ number, netdev, places, fillTarget }) => {
-      const opened = (netdev as RemoteNetdev).reopen();
-      const options = { ringEntries: places.rx.mask + 1, fillTarget };
-      const added = opened.ok ? table.add(number, netdev, options) : opened;
-      return added.ok ? [] : [{ number, reason: added.error }];
-    });
+    for (const { worker, place } of table.entries) if (worker === index) link.ask({ kind: 'serve', place });
+    const lost = new Map<number, string>();
+    for (const entry of deadPorts) {
+      const opened = (entry.netdev as RemoteNetdev).reopen();
+      const added = opened.ok ? table.resume(entry) : opened;
+      if (!added.ok && table.has(entry.number)) lost.set(entry.number, added.error);
+    }
+    // a port without one of its queues would lose what the network sends to that one
+    for (const number of lost.keys()) table.remove(number);
+    return [...lost].map(([number, reason]) => ({ number, reason }));
   }
 }

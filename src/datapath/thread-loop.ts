@@ -18,7 +18,7 @@ import { Bell } from './bell.ts';
 import { type DatapathExports, exportsOf } from './exports.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
 import { portAddress, writeDeviceCounts, writeDeviceState } from './ports.ts';
-import type { OpenedDevice, ThreadMessage, ThreadStart } from './threads.ts';
+import type { AttachedDevice, OpenedDevice, ThreadMessage, ThreadStart } from './threads.ts';
 import { Views } from './views.ts';
 
 /** What the thread's entry brings along. */
@@ -43,8 +43,10 @@ export interface DescriptorWaiter {
 /** A device that can be waited for. */
 type Waitable = Netdev & { readonly fd?: number | null };
 
+/** A queue of a port: most often its only one. */
 interface ServedPort {
-  readonly number: number;
+  /** In the port table. */
+  readonly place: number;
   readonly at: number;
   /** Of the device; 0 when it is on the control side. */
   readonly token: number;
@@ -182,7 +184,7 @@ export class ThreadLoop {
     if (port.isClosed) return 0;
     let total = port.device?.poll(now) ?? 0;
     for (let i = 0; i < BURSTS_PER_TURN; i++) {
-      const count = this.#wasm.process(this.#w, port.number, BURST_MAX, now);
+      const count = this.#wasm.process(this.#w, port.place, BURST_MAX, now);
       total += count;
       if (count > 0) this.#flushDirty();
       if (count < BURST_MAX) break;
@@ -192,7 +194,7 @@ export class ThreadLoop {
 
   #flushDirty(): void {
     for (let next = this.#wasm.popDirty(this.#w); next !== 0; next = this.#wasm.popDirty(this.#w)) {
-      const port = this.#ports.find(({ number }) => number === next - 1);
+      const port = this.#ports.find(({ place }) => place === next - 1);
       if (port?.device) port.device.flush(this.#now);
       else this.#bells.at(-1)!.ring();
     }
@@ -279,8 +281,10 @@ export class ThreadLoop {
       case 'attach':
         return this.#attach(message);
       case 'serve':
-        this.#add(message.number, 0, null);
+        this.#add(message.place, 0, null);
         return ok(undefined);
+      case 'status':
+        return ok(this.#ports.find(({ token }) => token === message.token)?.device?.status?.() ?? {});
       case 'close': {
         const port = this.#ports.find(({ token, isClosed }) => token === message.token && !isClosed);
         this.#opened.get(message.token)?.close();
@@ -291,8 +295,8 @@ export class ThreadLoop {
         return ok(undefined);
       }
       case 'drain':
-        this.#ports = this.#ports.filter(({ number }) => number !== message.number);
-        return ok(this.#wasm.drainPort(this.#w, message.number));
+        this.#ports = this.#ports.filter(({ place }) => place !== message.place);
+        return ok(this.#wasm.drainPort(this.#w, message.place));
       case 'fail':
         // an address that lies outside of every memory
         if (message.how === 'trap') this.#wasm.control(0xfffff000, 0);
@@ -310,27 +314,27 @@ export class ThreadLoop {
     return ok({ token, name, type, mac: Uint8Array.from(mac), mtu, isUp, ringOffsets: ringOffsets ?? null });
   }
 
-  #attach({ number, token, places }: ThreadMessage & { kind: 'attach' }): Result<void> {
+  #attach({ place, token, places }: ThreadMessage & { kind: 'attach' }): Result<AttachedDevice> {
     const device = this.#opened.get(token);
-    if (!device) return fail(`the device for port ${number} is not open`);
+    if (!device) return fail('the device is not open');
     this.#opened.delete(token);
     const attached = device.attach(new DeviceRings(this.#memory, places));
     if (!attached.ok) {
       device.close();
       return attached;
     }
-    this.#add(number, token, device);
-    return ok(undefined);
+    this.#add(place, token, device);
+    return ok({ keepsOrder: device.keepsOrder ?? true });
   }
 
-  #add(number: number, token: number, device: Netdev | null): void {
-    const at = portAddress(this.#plan, number);
+  #add(place: number, token: number, device: Netdev | null): void {
+    const at = portAddress(this.#plan, place);
     const rxProducer = this.#views.getU32(at + L.PORT_RX_PRODUCER);
     const rxConsumer = this.#views.getU32(at + L.PORT_RX_CONSUMER);
     const txProducer = this.#views.getU32(at + L.PORT_TX_PRODUCER);
     const txConsumer = this.#views.getU32(at + L.PORT_TX_CONSUMER);
     const indices = { rxProducer, rxConsumer, txProducer, txConsumer };
-    this.#ports = [...this.#ports, { number, at, token, device, isClosed: false, ...indices }];
-    this.#wasm.process(this.#w, number, 0, this.#now);
+    this.#ports = [...this.#ports, { place, at, token, device, isClosed: false, ...indices }];
+    this.#wasm.process(this.#w, place, 0, this.#now);
   }
 }

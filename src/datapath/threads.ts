@@ -48,14 +48,16 @@ export interface ThreadStarter {
 export type ThreadMessage =
   /** Opens a device: `device` is the caller's description of it. Answer: OpenedDevice. */
   | { readonly kind: 'open'; readonly device: unknown }
-  /** Gives it rings, and serves the port from now on. */
-  | { readonly kind: 'attach'; readonly number: number; readonly token: number; readonly places: PortRingPlaces }
-  /** Serves a port whose device is on the control side. */
-  | { readonly kind: 'serve'; readonly number: number }
+  /** Gives it rings, and serves the queue at this place of the port table from now on. Answer: AttachedDevice. */
+  | { readonly kind: 'attach'; readonly place: number; readonly token: number; readonly places: PortRingPlaces }
+  /** What the device says of itself. Answer: NetdevStatus. */
+  | { readonly kind: 'status'; readonly token: number }
+  /** Serves a queue whose device is on the control side. */
+  | { readonly kind: 'serve'; readonly place: number }
   /** Sends what is on the tx ring and closes the device. */
   | { readonly kind: 'close'; readonly token: number }
-  /** Takes the port's chunks and does not serve it any more. */
-  | { readonly kind: 'drain'; readonly number: number }
+  /** Takes the queue's chunks and does not serve it any more. */
+  | { readonly kind: 'drain'; readonly place: number }
   /** For tests: dies. */
   | { readonly kind: 'fail'; readonly how: 'throw' | 'trap' };
 
@@ -68,6 +70,10 @@ export interface OpenedDevice {
   readonly mtu: number;
   readonly isUp: boolean;
   readonly ringOffsets: PortRingOffsets | null;
+}
+
+export interface AttachedDevice {
+  readonly keepsOrder: boolean;
 }
 
 /** Milliseconds that a thread may take to start, to answer (it may open a device meanwhile), and to stand still. */

@@ -17,12 +17,13 @@ const TCP_FIN_SYN_RST = 7;
 
 const u16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
 
-/** @param payloadSize bytes 0, 1, 2 … behind headers that have a payload */
-export function composeFrame(key: FlowKey, payloadSize = PAYLOAD_SIZE): Uint8Array {
+/** @param behind payload of headers that have one, or how many bytes 0, 1, 2 … it is */
+export function composeFrame(key: FlowKey, behind: number | Uint8Array = PAYLOAD_SIZE): Uint8Array {
+  const payload = typeof behind === 'number' ? Uint8Array.from({ length: behind }, (_, i) => i) : behind;
   const addresses = concatBytes(key.at(KEY.eth_dst), key.at(KEY.eth_src));
   const type = key.get(KEY.eth_type);
   if (type === ETH_TYPE_NONE) return concatBytes(addresses, u16(addresses.length + 2));
-  return concatBytes(addresses, tags(key), u16(type), composeNetwork(key, type, payloadSize));
+  return concatBytes(addresses, tags(key), u16(type), composeNetwork(key, type, payload));
 }
 
 /** The key's bit for a tag that is there is not the tag's own drop-eligible bit: that goes out as zero. */
@@ -38,12 +39,12 @@ function tags(key: FlowKey): Uint8Array {
   return concatBytes(...out);
 }
 
-function composeNetwork(key: FlowKey, type: number, payloadSize: number): Uint8Array {
+function composeNetwork(key: FlowKey, type: number, payload: Uint8Array): Uint8Array {
   switch (type) {
     case 0x0800:
-      return composeIpv4(key, payloadSize);
+      return composeIpv4(key, payload);
     case 0x86dd:
-      return composeIpv6(key, payloadSize);
+      return composeIpv6(key, payload);
     case 0x0806:
     case 0x8035:
       return composeArp(key);
@@ -56,8 +57,8 @@ function composeNetwork(key: FlowKey, type: number, payloadSize: number): Uint8A
 }
 
 /** RFC 791; a later fragment starts at byte 800 of its datagram. */
-function composeIpv4(key: FlowKey, payloadSize: number): Uint8Array {
-  const body = composeTransport(key, key.at(KEY.ipv4_src), key.at(KEY.ipv4_dst), payloadSize);
+function composeIpv4(key: FlowKey, payload: Uint8Array): Uint8Array {
+  const body = composeTransport(key, key.at(KEY.ipv4_src), key.at(KEY.ipv4_dst), payload);
   const header = new Uint8Array(20);
   const frag = key.get(KEY.nw_frag);
   header[0] = 0x45;
@@ -73,8 +74,8 @@ function composeIpv4(key: FlowKey, payloadSize: number): Uint8Array {
 }
 
 /** RFC 8200. */
-function composeIpv6(key: FlowKey, payloadSize: number): Uint8Array {
-  const body = composeTransport(key, key.at(KEY.ipv6_src), key.at(KEY.ipv6_dst), payloadSize);
+function composeIpv6(key: FlowKey, payload: Uint8Array): Uint8Array {
+  const body = composeTransport(key, key.at(KEY.ipv6_src), key.at(KEY.ipv6_dst), payload);
   const header = new Uint8Array(40);
   putU32(header, 0, 0x60000000 | (key.get(KEY.nw_tos) << 20) | key.get(KEY.ipv6_label));
   putU16(header, 4, body.length);
@@ -109,10 +110,9 @@ function composeMpls(key: FlowKey): Uint8Array {
 }
 
 /** Header and payload; nothing for a later fragment and for protocols that the key has no fields of. */
-function composeTransport(key: FlowKey, src: Uint8Array, dst: Uint8Array, payloadSize: number): Uint8Array {
+function composeTransport(key: FlowKey, src: Uint8Array, dst: Uint8Array, payload: Uint8Array): Uint8Array {
   if (key.get(KEY.nw_frag) & FRAG_LATER) return new Uint8Array(0);
   const protocol = key.get(KEY.nw_proto);
-  const payload = Uint8Array.from({ length: payloadSize }, (_, i) => i);
   const withPseudoHeader = (bytes: Uint8Array): number =>
     checksum(bytes, pseudoHeaderSum({ src, dst, protocol }, bytes.length));
   switch (protocol) {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { runOfctl } from '../cli/ofctl/index.ts';
+import { clientIo } from './client-process.ts';
 import type { Console } from './terminal.ts';
 
 export function ofctlCommand(console: Console): Command {
@@ -12,11 +13,8 @@ export function ofctlCommand(console: Console): Command {
     .allowUnknownOption()
     .action(async (args: string[]) => {
       const status = await runOfctl(args, {
-        out: console.out,
-        err: console.err,
+        ...clientIo(console.out, console.err),
         stdin: () => readFileSync(0, 'latin1'),
-        env: process.env,
-        now: () => performance.now(),
       });
       console.setStatus(status);
     });

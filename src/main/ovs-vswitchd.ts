@@ -1,11 +1,12 @@
 /** ovs-vswitchd: the switch daemon with the reference's command line. */
-import { detach, isDetachedChild, isWatchedChild, sayReady, watch } from './daemon/process.ts';
+import { detach, isDetachedChild, isWatchedChild, nameProcess, sayReady, watch } from './daemon/process.ts';
 import { UsageError } from './failure.ts';
-import { helpText, parseOptions } from './vswitchd/options.ts';
-import { logFault, runDaemon, versionText } from './vswitchd/process.ts';
+import { logFault } from './vswitchd/log.ts';
+import { helpText, parseOptions, versionText } from './vswitchd/options.ts';
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args, process.env);
+  nameProcess('ovs-vswitchd');
   if (options.wants !== 'run') {
     process.stdout.write(options.wants === 'help' ? helpText(options) : `${versionText}\n`);
     return;
@@ -22,6 +23,8 @@ async function main(args: readonly string[]): Promise<void> {
     };
     process.exit(await watch(ready, (signal) => logFault(options, signal)));
   }
+  // Processes that only start or watch another one need none of it
+  const { runDaemon } = await import('./vswitchd/process.ts');
   await runDaemon(options);
 }
 

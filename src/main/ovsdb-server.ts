@@ -1,11 +1,13 @@
 /** ovsdb-server: the database server with the reference's command line. */
+
+import { detach, isDetachedChild, isWatchedChild, nameProcess, sayReady, watch } from './daemon/process.ts';
 import { UsageError } from './failure.ts';
-import { Daemon, logFault, placesOf, versionText } from './ovsdb/daemon.ts';
-import { help, parseOptions } from './ovsdb/options.ts';
-import { detach, isDetachedChild, isWatchedChild, sayReady, watch } from './daemon/process.ts';
+import { help, parseOptions, versionText } from './ovsdb/options.ts';
+import { logFault, placesOf } from './ovsdb/places.ts';
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
+  nameProcess('ovsdb-server');
   if (options.wants !== 'run') {
     process.stdout.write(options.wants === 'help' ? help : versionText);
     return;
@@ -22,6 +24,8 @@ async function main(args: readonly string[]): Promise<void> {
     };
     process.exit(await watch(ready, (signal) => logFault(options, signal)));
   }
+  // Processes that only start or watch another one need none of it
+  const { Daemon } = await import('./ovsdb/daemon.ts');
   await new Daemon(options, placesOf(process.env)).start();
 }
 

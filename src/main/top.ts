@@ -17,7 +17,7 @@ interface TopOptions {
 const CLEAR = '\x1b[H\x1b[2J';
 
 const HELP = `
-Without --ctl it shows the one "weft run" whose control socket is in $WEFT_RUNDIR, $OVS_RUNDIR or /var/run/weft.
+Without --ctl it shows the one "weft run" that it finds in $WEFT_RUNDIR (/var/run/weft), $WEFT_STATEDIR (/var/lib/weft) and $OVS_RUNDIR.
 Rates are those since the picture before; the first picture has totals only.
 
 Exit status: 0; 1 when the switch went away; 2 when there is none, or more than one.`;

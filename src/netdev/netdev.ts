@@ -20,6 +20,9 @@ export interface NetdevStats {
   readonly txErrors: number;
 }
 
+/** What there is to say of a device beside what every device has: words and counts. */
+export type NetdevStatus = Readonly<Record<string, string | number>>;
+
 export interface Netdev {
   readonly name: string;
   /** The interface type as Open vSwitch would say it: system, internal, tap, dummy, patch, vxlan … */
@@ -31,6 +34,16 @@ export interface Netdev {
   readonly isUp: boolean;
   /** How its rings must lie; left out by devices that take them as they come. */
   readonly ringOffsets?: PortRingOffsets | undefined;
+  /**
+   * The device's further queues, when it has several: this object is the first. Each is attached to rings of its own, and
+   * may be worked by another worker. close() of the first closes all.
+   */
+  readonly queues?: readonly Netdev[] | undefined;
+  /**
+   * False for a device that keeps chunks in another order than it took them, so that nobody can tell which it has: a
+   * network card by zero copy. Known after attach().
+   */
+  readonly keepsOrder?: boolean | undefined;
 
   /** Takes its end of the rings. Called once before any other call. */
   attach(rings: DeviceRings): Result<void>;
@@ -39,6 +52,7 @@ export interface Netdev {
   /** Called after a burst that wrote to the tx ring: send what is there. Returns frames sent. */
   flush(now: Micros): number;
   stats(): NetdevStats;
+  status?(): NetdevStatus;
   /** Gives everything back; the device can be opened again at once. */
   close(): void;
 }

@@ -4,9 +4,11 @@
  * A wrapper gives its inner device an InterposedRings in place of the real ones, so it sees every frame that the
  * device delivers or takes. That works for devices that move frames themselves; where a kernel moves the ring
  * indices (AF_XDP), nothing passes through here, and a wrapper sees nothing.
+ *
+ * Not supported: devices of several queues, which are refused: wrap each queue.
  */
 import type { Micros } from '../lib/clock.ts';
-import type { Result } from '../lib/result.ts';
+import { fail, type Result } from '../lib/result.ts';
 import type { Netdev, NetdevStats } from './netdev.ts';
 import { DeviceRings, type FrameVisitor, type PortRingOffsets } from './rings.ts';
 
@@ -75,6 +77,8 @@ export abstract class NetdevWrapper implements Netdev {
   }
 
   attach(rings: DeviceRings): Result<void> {
+    const { name, queues } = this.inner;
+    if (queues && queues.length > 0) return fail(`${name} has ${queues.length + 1} queues, and a wrapper sees one`);
     return this.inner.attach(this.interpose(rings));
   }
 

@@ -18,6 +18,16 @@ export function* flattened(actions: OfActions): Generator<OfAction> {
   }
 }
 
+/** Actions that name nothing of the bridge and hold no others: nothing of it needs to be counted or looked up. */
+export function isLeaf(actions: OfActions): boolean {
+  for (const action of actions) {
+    const { type } = action;
+    if (type === 'output' || type === 'resubmit' || type === 'goto_table') continue;
+    if (type === 'group' || type === 'meter' || type === 'learn' || 'actions' in action) return false;
+  }
+  return true;
+}
+
 /** Whether one of the actions, or of those inside them, is such. */
 function someAction(actions: OfActions, test: (action: OfAction) => boolean): boolean {
   return actions.some((action) => test(action) || ('actions' in action && someAction(nestedIn(action), test)));

@@ -30,7 +30,7 @@ import { effectiveVlan } from '../translate/vlan.ts';
 import type { OfPeer } from './connections/types.ts';
 import { Ofproto, type OfprotoOptions } from './ofproto.ts';
 import { pipelineOf } from './pipeline.ts';
-import { describePort, inReferenceOrder, PORT_CONFIG } from './port-description.ts';
+import { describePort, inReferenceOrder, PORT_CONFIG, STATE_LINK_DOWN } from './port-description.ts';
 
 /** Highest number of an ordinary port (OpenFlow 1.0 §5.2.1). */
 const OFPP_MAX = 0xff00;
@@ -121,7 +121,10 @@ export class Bridge {
     const port: BridgePort = { ...settings, ofport, vlan, forwards: true, config: 0, isUp: isUp(settings) };
     this.#ports.set(name, port);
     this.#changed();
-    this.ofproto.events?.portChanged('add', describePort(port));
+    const told = describePort(port);
+    this.ofproto.events?.portChanged('add', port.isUp ? describePort(port, 0) : told);
+    // As the reference: whether it is live is found out later
+    if (port.isUp) this.ofproto.events?.portChanged('modify', told);
     return ofport;
   }
 
@@ -200,6 +203,11 @@ export class Bridge {
     const bits = ((old?.config ?? 0) & ~mask) | (config & mask);
     if (old?.config === bits) return;
     const port = this.#update(name, { config: bits });
+    // As the reference: the change of the bit is told first, what it does to the link then
+    if (((old?.config ?? 0) ^ bits) & PORT_CONFIG.down && port.isUp) {
+      const before = (bits & PORT_CONFIG.down) !== 0 ? 0 : STATE_LINK_DOWN;
+      this.ofproto.events?.portChanged('modify', describePort(port, before), peer);
+    }
     this.ofproto.events?.portChanged('modify', describePort(port), peer);
   }
 
@@ -213,7 +221,11 @@ export class Bridge {
     this.macs.run(now);
     for (const port of this.#ports.values()) {
       if (port.isUp === isUp(port)) continue;
-      const changed = this.#update(port.name, { isUp: isUp(port) });
+      // A dummy that goes down is switched off: its bit of the configuration says so
+      const isDummy = port.device?.type.startsWith('dummy') ?? false;
+      if (port.isUp && isDummy) this.ofproto.events?.portChanged('modify', describePort(port, 0));
+      const off = isUp(port) ? port.config & ~PORT_CONFIG.down : port.config | PORT_CONFIG.down;
+      const changed = this.#update(port.name, { isUp: isUp(port), config: isDummy ? off : port.config });
       this.ofproto.events?.portChanged('modify', describePort(changed));
     }
     this.ofproto.run(now);

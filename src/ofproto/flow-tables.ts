@@ -31,11 +31,15 @@ export interface FlowTablesOptions<A> {
   readonly facts: ActionFacts<A>;
   /** Brings the counts of these rules up to date. */
   readonly settle?: (rules: readonly Rule<A>[]) => void;
+  /** An add is about to end a rule that is there: its counts are to be brought up to date. */
+  readonly beforeEnd?: () => void;
 }
 
 export class FlowTables<A> {
   readonly facts: ActionFacts<A>;
   readonly #settle: (rules: readonly Rule<A>[]) => void;
+  /** For the transaction. */
+  readonly beforeEnd: () => void;
   readonly #tables: readonly OfTable<A>[];
   readonly #held = new Map<Version, number>();
   #version: Version = 0;
@@ -43,9 +47,10 @@ export class FlowTables<A> {
   #isBusy = false;
   #retired: (Retired<A> & { readonly version: Version })[] = [];
 
-  constructor({ facts, settle = () => undefined }: FlowTablesOptions<A>) {
+  constructor({ facts, settle = () => undefined, beforeEnd = () => undefined }: FlowTablesOptions<A>) {
     this.facts = facts;
     this.#settle = settle;
+    this.beforeEnd = beforeEnd;
     this.#tables = Array.from({ length: TABLES_MAX + 1 }, (_, id) => new OfTable<A>(id, id === TABLE_INTERNAL));
   }
 
@@ -79,9 +84,14 @@ export class FlowTables<A> {
     this.#tables[id]!.configure(settings);
   }
 
-  /** The rule that takes a flow in the current version; what decided it goes into the wildcards. */
-  lookup(tableId: number, flow: PipelineKey, wildcards: FlowMask | null): Rule<A> | null {
-    return this.#tables[tableId]!.classifier.lookup(this.#version, flow, wildcards);
+  /** The rule that takes a flow in the current version, or one that is held; what decided it goes into the wildcards. */
+  lookup(
+    tableId: number,
+    flow: PipelineKey,
+    wildcards: FlowMask | null,
+    version: Version = this.#version,
+  ): Rule<A> | null {
+    return this.#tables[tableId]!.classifier.lookup(version, flow, wildcards);
   }
 
   /** A rule's match; also of one whose removal has just been reported, up to collect(). */
@@ -164,7 +174,9 @@ export class FlowTables<A> {
   run(now: Micros): FlowChange<A>[] {
     this.collect();
     const overdue = this.#overdue(now);
-    if (overdue.length === 0) return [];
+    const crowded = this.#tables.filter((table) => table.isCrowded);
+    for (const table of crowded) table.isCrowded = false;
+    if (overdue.length + crowded.length === 0) return [];
     // The datapath may know of packets that keep a rule alive
     this.settle(overdue);
     const transaction = this.begin(now);
@@ -172,6 +184,7 @@ export class FlowTables<A> {
       const reason = rule.expiryAt(now);
       if (reason) transaction.removeRules([rule], reason);
     }
+    for (const table of crowded) transaction.shrink(table, table.flowLimit);
     return transaction.commit();
   }
 

@@ -21,18 +21,46 @@ interface Host<A> {
   tablesOf(id: number): OfTable<A>[];
   nextSerial(): number;
   settle(rules: readonly Rule<A>[]): void;
+  /** An add is about to end a rule. */
+  beforeEnd(): void;
   end(version: Version, isCommitted: boolean): void;
-  retire(gone: readonly { readonly table: OfTable<A>; readonly rule: Rule<A> }[]): void;
+  retire(gone: readonly Gone<A>[]): void;
+}
+
+interface Gone<A> {
+  readonly table: OfTable<A>;
+  readonly rule: Rule<A>;
 }
 
 interface Step<A> {
   readonly table: OfTable<A>;
-  /** Null for a rule that only goes. */
-  readonly added: Rule<A> | null;
-  /** Null for a rule that only comes. */
-  readonly hidden: Rule<A> | null;
-  /** Done at commit. */
-  readonly change: () => FlowChange<A>;
+  /** What is told at commit. */
+  readonly change: FlowChange<A>;
+  /** Packets of the rule that was there before count for the new one. */
+  readonly keepsCounts: boolean;
+}
+
+/** The rule that comes; null for one that only goes. */
+const addedBy = <A>(change: FlowChange<A>): Rule<A> | null => (change.kind === 'removed' ? null : change.rule);
+/** The rule that goes; null for one that only comes. */
+const hiddenBy = <A>(change: FlowChange<A>): Rule<A> | null =>
+  change.kind === 'removed' ? change.rule : change.replaced;
+
+/** The old rule's counts and what comes late go to the new one. */
+function succeed<A>(old: Rule<A>, rule: Rule<A>, keepsCounts: boolean): void {
+  // What was counted between start and commit goes along
+  if (keepsCounts) {
+    rule.packets = old.packets;
+    rule.bytes = old.bytes;
+  }
+  if (old.used > rule.used) rule.used = old.used;
+  old.successor = rule;
+  old.forwardsCounts = keepsCounts;
+}
+
+function finish<A>({ change, keepsCounts }: Step<A>): void {
+  if (change.kind === 'removed') change.rule.removedReason = change.reason;
+  else if (change.replaced) succeed(change.replaced, change.rule, keepsCounts);
 }
 
 export class FlowTransaction<A> {
@@ -92,6 +120,7 @@ export class FlowTransaction<A> {
         sendsRemoved: flags.sendFlowRemoved ?? false,
         countsPackets: !flags.noPacketCounts,
         countsBytes: !flags.noByteCounts,
+        checksOverlap: flags.checkOverlap ?? false,
         resetsCounts: flags.resetCounts ?? false,
       },
       this.#tables.nextSerial(),
@@ -105,7 +134,12 @@ export class FlowTransaction<A> {
     const isInternal = flags.internal ?? false;
     if ((table.isReadOnly || priority > PRIORITY_MAX) && !isInternal) return fail('OFPBRC_EPERM');
     const { classifier } = table;
-    const same = classifier.find(match, priority, this.#version);
+    classifier.seek(match);
+    const same = classifier.findSought(priority, this.#version);
+    if (same >= 0 || table.flowCount >= table.flowLimit) {
+      this.#tables.beforeEnd();
+      classifier.seek(match);
+    }
     const rule = this.#newRule(mod, table.id, priority);
     if (same >= 0) {
       this.#replace(table, classifier.value(same), rule, { ...mod, modifiesCookie: true });
@@ -113,14 +147,10 @@ export class FlowTransaction<A> {
     }
     if (flags.checkOverlap && classifier.findOverlapping(match, priority, this.#version) >= 0)
       return fail('OFPFMFC_OVERLAP');
-    if (table.flowCount >= table.flowLimit) {
-      const victim = chooseEviction(table);
-      if (!victim) return fail('OFPFMFC_TABLE_FULL');
-      this.removeRules([victim], 'eviction');
-    }
+    if (!this.shrink(table, table.flowLimit - 1)) return fail('OFPFMFC_TABLE_FULL');
     table.flowCount++;
-    table.insert(rule, match, this.#version);
-    this.#steps.push({ table, added: rule, hidden: null, change: () => ({ kind: 'added', rule, replaced: null }) });
+    table.insertSought(rule, this.#version);
+    this.#steps.push({ table, change: { kind: 'added', rule, replaced: null }, keepsCounts: false });
     return ok(undefined);
   }
 
@@ -131,25 +161,16 @@ export class FlowTransaction<A> {
     const changesCookie =
       (mod.modifiesCookie ?? false) && (mod.newCookie ?? null) !== null && rule.cookie !== old.cookie;
     rule.inherit(old, isModify, changesCookie, keepsCounts);
-    const match = table.match(old);
     table.hide(old, this.#version);
-    table.insert(rule, match, this.#version);
+    // An add has sought its match; a modify that is not strict says another one
+    if (isModify) table.classifier.seek(table.match(old));
+    table.insertSought(rule, this.#version);
     const actionsChanged = !this.#tables.facts.equal(old.actions, rule.actions);
     const cookieChanged = old.cookie !== rule.cookie;
-    const change = (): FlowChange<A> => {
-      // What was counted between start and commit goes along
-      if (keepsCounts) {
-        rule.packets = old.packets;
-        rule.bytes = old.bytes;
-      }
-      if (old.used > rule.used) rule.used = old.used;
-      old.successor = rule;
-      old.forwardsCounts = keepsCounts;
-      return isModify
-        ? { kind: 'modified', rule, replaced: old, actionsChanged, cookieChanged }
-        : { kind: 'added', rule, replaced: old };
-    };
-    this.#steps.push({ table, added: rule, hidden: old, change });
+    const change: FlowChange<A> = isModify
+      ? { kind: 'modified', rule, replaced: old, actionsChanged, cookieChanged }
+      : { kind: 'added', rule, replaced: old };
+    this.#steps.push({ table, change, keepsCounts });
   }
 
   #modify(mod: FlowMod<A>): Result<void, FlowModError> {
@@ -192,23 +213,30 @@ export class FlowTransaction<A> {
     return tables.flatMap((table) => selectRules(table, this.#version, this.#tables.facts, criteria));
   }
 
+  /** Evicts rules until the table has so many at the most. @returns false when it has more that may not be evicted */
+  shrink(table: OfTable<A>, count: number): boolean {
+    while (table.flowCount > count) {
+      const victim = chooseEviction(table);
+      if (!victim) return false;
+      this.removeRules([victim], 'eviction');
+    }
+    return true;
+  }
+
   /** Starts the removal of rules that the newest version has. */
   removeRules(rules: readonly Rule<A>[], reason: RemovedReason): void {
     for (const rule of rules) {
       const table = this.#tables.table(rule.tableId)!;
       table.hide(rule, this.#version);
       table.flowCount--;
-      const change = (): FlowChange<A> => {
-        rule.removedReason = reason;
-        return { kind: 'removed', rule, reason };
-      };
-      this.#steps.push({ table, added: null, hidden: rule, change });
+      this.#steps.push({ table, change: { kind: 'removed', rule, reason }, keepsCounts: false });
     }
   }
 
   #undo(to: number): void {
     while (this.#steps.length > to) {
-      const { table, added, hidden } = this.#steps.pop()!;
+      const { table, change } = this.#steps.pop()!;
+      const [added, hidden] = [addedBy(change), hiddenBy(change)];
       if (added) table.purge(added);
       if (hidden) table.restore(hidden);
       if (added && !hidden) table.flowCount--;
@@ -231,11 +259,19 @@ export class FlowTransaction<A> {
   /** Makes the changes seen. @returns what happened, in order */
   commit(): FlowChange<A>[] {
     this.#close();
-    const gone = this.#steps.filter(({ hidden }) => hidden).map(({ table, hidden }) => ({ table, rule: hidden! }));
-    this.#tables.settle(gone.map(({ rule }) => rule));
-    const changes = this.#steps.map(({ change }) => change());
+    const gone: Gone<A>[] = [];
+    for (const { table, change } of this.#steps) {
+      const rule = hiddenBy(change);
+      if (rule) gone.push({ table, rule });
+    }
+    if (gone.length > 0) this.#tables.settle(gone.map(({ rule }) => rule));
+    const changes: FlowChange<A>[] = [];
+    for (const step of this.#steps) {
+      finish(step);
+      changes.push(step.change);
+    }
     this.#tables.end(this.#version, true);
-    this.#tables.retire(gone);
+    if (gone.length > 0) this.#tables.retire(gone);
     return changes;
   }
 }

@@ -132,6 +132,11 @@ function without<A>(old: readonly Bucket<A>[], place: BucketPlace): readonly Buc
   return old.some(({ id }) => id === place) ? old.filter(({ id }) => id !== place) : null;
 }
 
+const zero = { packets: 0, bytes: 0 };
+
+const countsOf = <A>({ buckets, bucketStats }: Group<A>, id: number): typeof zero | undefined =>
+  bucketStats[buckets.findIndex((bucket) => bucket.id === id)];
+
 export class GroupTable<A> {
   readonly #groups = new Map<number, Group<A>>();
   readonly #facts: GroupFacts<A>;
@@ -184,11 +189,11 @@ export class GroupTable<A> {
       const ids = new Set(old.buckets.map(({ id }) => id));
       if (mod.buckets.some(({ id }) => id !== null && ids.has(id))) return fail('OFPGMFC_BUCKET_EXISTS');
       const buckets = inserted(old.buckets, numberBuckets(mod.buckets, old.buckets), place);
-      return buckets ? this.#put({ ...old, buckets }, old, now) : fail('OFPGMFC_UNKNOWN_BUCKET');
+      return buckets ? this.#put({ ...old, buckets }, old, now, true) : fail('OFPGMFC_UNKNOWN_BUCKET');
     }
     if (mod.command === 'remove_bucket') {
       const buckets = without(old.buckets, place);
-      return buckets ? this.#put({ ...old, buckets }, old, now) : fail('OFPGMFC_UNKNOWN_BUCKET');
+      return buckets ? this.#put({ ...old, buckets }, old, now, true) : fail('OFPGMFC_UNKNOWN_BUCKET');
     }
     return this.#put(mod, old, now);
   }
@@ -197,6 +202,7 @@ export class GroupTable<A> {
     mod: Pick<GroupMod<A>, 'id' | 'type' | 'buckets' | 'selection'>,
     old: Group<A> | null,
     now: Micros,
+    keepsBucketCounts = false,
   ): Result<GroupChange<A>[], GroupError> {
     if (old?.type !== mod.type && this.groups.filter(({ type }) => type === mod.type).length >= this.#limit)
       return fail('OFPGMFC_OUT_OF_GROUPS');
@@ -211,7 +217,7 @@ export class GroupTable<A> {
       modified: now,
       packets: 0,
       bytes: 0,
-      bucketStats: buckets.map(() => ({ packets: 0, bytes: 0 })),
+      bucketStats: buckets.map(({ id }) => ({ ...zero, ...(keepsBucketCounts ? countsOf(old!, id) : {}) })),
     };
     this.#groups.set(mod.id, group);
     this.#generation++;

@@ -115,9 +115,9 @@ export class MeterTable {
     return this.#meters.get(id) ?? null;
   }
 
-  /** By number. */
+  /** In the order in which they were put in. */
   get meters(): readonly Meter[] {
-    return [...this.#meters.values()].sort((a, b) => a.config.id - b.config.id);
+    return [...this.#meters.values()];
   }
 
   /** @returns what happened; whoever asked removes the rules that used a removed meter */
@@ -131,7 +131,7 @@ export class MeterTable {
     if (!old && this.#meters.size >= this.limits.metersMax) return fail('OFPMMFC_OUT_OF_METERS');
     const number = old ? old.number : this.#datapath.add(config);
     if (number === null || (old && !this.#datapath.change(number, config))) return fail('OFPMMFC_OUT_OF_METERS');
-    const meter: Meter = { config, number, created: now };
+    const meter: Meter = { config, number, created: old?.created ?? now };
     this.#meters.set(config.id, meter);
     this.#generation++;
     return ok([{ kind: old ? 'modified' : 'added', meter }]);
@@ -146,7 +146,7 @@ export class MeterTable {
 
   #check({ id, bands }: MeterConfig): MeterError | null {
     if (id === 0 || (id > METER_MAX && !isVirtual(id))) return 'OFPMMFC_INVALID_METER';
-    if (bands.length > this.limits.bandsMax) return 'OFPMMFC_OUT_OF_BANDS';
+    if (bands.length === 0 || bands.length > this.limits.bandsMax) return 'OFPMMFC_OUT_OF_BANDS';
     for (const { type, rate } of bands) {
       if (!this.limits.bandTypes.includes(type)) return 'OFPMMFC_BAD_BAND';
       if (rate === 0) return 'OFPMMFC_BAD_RATE';

@@ -8,13 +8,14 @@
  * Invariants. Every change of the flow tables goes through here and is told once, in order. A change of what translation sees
  * changes `generation`. What a learn action asks for while a transaction is open waits for its end.
  */
-import { KEY, type Match, PipelineKey } from '../flow/key.ts';
+import { KEY, type Match, PIPELINE, PipelineKey } from '../flow/key.ts';
 import type { Micros } from '../lib/clock.ts';
+import type { KeyFieldSpec } from '../spec/key.ts';
 import type { FragHandling, LearnedFlow, PacketInView, RuleView } from '../translate/types.ts';
 import { actionFacts, equalActions } from './actions.ts';
 import type { OfActions, OfEvents, OfPeer } from './connections/types.ts';
 import type { FlowChange, FlowMod, FlowModError } from './flow-mod.ts';
-import { FlowTables } from './flow-tables.ts';
+import { FlowTables, TABLES_MAX } from './flow-tables.ts';
 import type { FlowTransaction } from './flow-transaction.ts';
 import { GroupTable } from './groups.ts';
 import { type DatapathMeters, MeterTable, noDatapathMeters } from './meters.ts';
@@ -68,6 +69,40 @@ export function withTypeOf<M extends Match>(match: M): M {
 /** A match of every packet. */
 export const everything = (): Match => ({ key: new PipelineKey(), mask: new PipelineKey() });
 
+/** The reason of a packet-in that has no rule; no message tells it. */
+const IMPLICIT_MISS = 7;
+
+/**
+ * The switch's own rules in the last table, as the reference has them: what becomes of misses with and without packet-in and of
+ * fragments that are dropped, and of packets whose recirculation nobody knows. Translation does the same by itself.
+ */
+const internalRules = (): FlowMod<OfActions>[] => {
+  const add = (priority: number, field: KeyFieldSpec, value: number, actions: OfActions): FlowMod<OfActions> => {
+    const match = everything();
+    match.key.set(field, value);
+    match.mask.setAllOnes(field);
+    return { command: 'add', tableId: TABLES_MAX, match, priority, actions, flags: { internal: true } };
+  };
+  const toController: OfActions = [
+    {
+      type: 'controller',
+      maxLen: 0xffff,
+      controllerId: 0,
+      reason: IMPLICIT_MISS,
+      userdata: new Uint8Array(0),
+      isPause: false,
+      meterId: null,
+      hasProperties: false,
+    },
+  ];
+  return [
+    add(0, PIPELINE.reg0, 1, toController),
+    add(0, PIPELINE.reg0, 2, []),
+    add(0, PIPELINE.reg0, 3, []),
+    add(2, KEY.recirc_id, 0, []),
+  ];
+};
+
 export class Ofproto {
   readonly tables: FlowTables<OfActions>;
   readonly groups = new GroupTable<OfActions>({ facts: actionFacts });
@@ -90,13 +125,14 @@ export class Ofproto {
   #fragments: FragHandling = 'normal';
   #wantsPacketInOnMiss = false;
   #edits = 0;
+  #isTransacting = false;
   #nextSearch: Micros = Number.POSITIVE_INFINITY;
   #lastSearch: Micros = Number.NEGATIVE_INFINITY;
   #waiting: LearnedFlow[] = [];
 
   constructor({ settle = () => undefined, meters = noDatapathMeters }: OfprotoOptions = {}) {
     this.#settle = settle;
-    this.tables = new FlowTables<OfActions>({ facts: actionFacts });
+    this.tables = new FlowTables<OfActions>({ facts: actionFacts, beforeEnd: () => this.#settleInside() });
     this.meters = new MeterTable({}, meters);
   }
 
@@ -138,21 +174,17 @@ export class Ofproto {
 
   /** One flow-mod. @returns nothing, or why nothing has happened */
   execute(mod: FlowMod<OfActions>, cause: Cause, now: Micros): FlowModError | null {
-    if (this.#mayEnd(mod)) this.#settle();
+    // An add that ends a rule says so itself
+    if (mod.command !== 'add') this.#settle();
     const done = this.tables.execute(mod, now);
     if (!done.ok) return done.error;
     this.applied(done.value, cause, now);
     return null;
   }
 
-  /** Whether the flow-mod may end a rule, whose counts must be right then. */
-  #mayEnd({ command, tableId, match, priority }: FlowMod<OfActions>): boolean {
-    if (command !== 'add') return true;
-    const table = this.tables.table(tableId === 0xff ? 0 : tableId);
-    return (
-      table !== undefined &&
-      (table.flowCount >= table.flowLimit || table.classifier.find(match, priority, this.tables.version) >= 0)
-    );
+  /** A transaction of several changes has settled before it began. */
+  #settleInside(): void {
+    if (!this.#isTransacting) this.#settle();
   }
 
   /** Several changes at once; when one fails, none has happened. @returns what `start` returned last, null when all is done */
@@ -160,11 +192,14 @@ export class Ofproto {
     this.#settle();
     const transaction = this.tables.begin(now);
     let failure: E | null;
+    this.#isTransacting = true;
     try {
       failure = start(transaction);
     } catch (error) {
       transaction.revert();
       throw error;
+    } finally {
+      this.#isTransacting = false;
     }
     if (failure !== null) transaction.revert();
     else this.applied(transaction.commit(), cause, now);
@@ -213,6 +248,7 @@ export class Ofproto {
   }
 
   #tellVacancy(changes: readonly FlowChange<OfActions>[]): void {
+    if (!this.tables.tables.some(({ vacancy }) => vacancy)) return;
     for (const id of new Set(changes.map(({ rule }) => rule.tableId))) {
       const table = this.tables.table(id)!;
       const event = table.takeVacancyEvent();
@@ -228,6 +264,7 @@ export class Ofproto {
           this.tables.select(id, { match: everything(), includesHidden: true }),
         );
         transaction.removeRules(all, 'delete');
+        for (const rule of internalRules()) transaction.start(rule);
         if (failMode === 'secure') return null;
         const actions: OfActions = [{ type: 'output', port: OFPP_NORMAL, maxLen: 0 }];
         const normal = transaction.start({ command: 'add', tableId: 0, match: everything(), priority: 0, actions });
@@ -253,20 +290,15 @@ export class Ofproto {
       else this.lostLearned++;
       return true;
     }
-    const { tableId, priority, cookie, limit } = flow;
+    const { tableId, priority, cookie } = flow;
     const match = needsEthernet(flow.match) ? withTypeOf(flow.match) : flow.match;
-    const table = this.tables.table(tableId);
-    if (!table) return true;
-    const id = table.classifier.find(match, priority, this.tables.version);
-    const old = id < 0 ? null : table.classifier.value(id);
-    if (old && isSame(old, flow)) {
+    if (!this.tables.table(tableId)) return true;
+    const old = this.#sameFlow(flow);
+    if (old) {
       old.modified = now;
       return true;
     }
-    if (limit > 0) {
-      const criteria = { match: everything(), cookie, cookieMask: 0xffff_ffff_ffff_ffffn };
-      if (this.tables.select(tableId, criteria).length >= limit) return false;
-    }
+    if (!this.#hasRoom(flow)) return false;
     const { idleTimeout, hardTimeout, sendFlowRemoved, actions } = flow;
     const mod: FlowMod<OfActions> = {
       command: 'modify_strict',
@@ -282,6 +314,26 @@ export class Ofproto {
     };
     this.execute(mod, null, now);
     return true;
+  }
+
+  /** The rule that says what a learned flow would say; null when there is none. */
+  #sameFlow(flow: LearnedFlow): Rule<OfActions> | null {
+    const match = needsEthernet(flow.match) ? withTypeOf(flow.match) : flow.match;
+    const table = this.tables.table(flow.tableId);
+    const id = table ? table.classifier.find(match, flow.priority, this.tables.version) : -1;
+    const old = id < 0 ? null : table!.classifier.value(id);
+    return old && isSame(old, flow) ? old : null;
+  }
+
+  #hasRoom({ tableId, cookie, limit }: LearnedFlow): boolean {
+    if (limit === 0) return true;
+    const criteria = { match: everything(), cookie, cookieMask: 0xffff_ffff_ffff_ffffn };
+    return this.tables.select(tableId, criteria).length < limit;
+  }
+
+  /** What learn() would answer. */
+  mayLearn(flow: LearnedFlow): boolean {
+    return flow.limit === 0 || this.#sameFlow(flow) !== null || this.#hasRoom(flow);
   }
 
   /** Packets that hit a rule, or whatever has taken its place. @param used when the last of them did */
@@ -311,13 +363,17 @@ export class Ofproto {
 
   /** Removes rules whose time is over. */
   run(now: Micros): void {
-    if (now < this.#wakeTime()) return;
+    if (now < this.#wakeTime() && !this.#isCrowded()) return;
     this.#settle();
     const changes = this.tables.run(now);
     this.#lastSearch = now;
     this.#nextSearch = Number.POSITIVE_INFINITY;
     for (const { expirable } of this.tables.tables) for (const rule of expirable) this.#watch(rule);
     this.applied(changes, null, now);
+  }
+
+  #isCrowded(): boolean {
+    return this.tables.tables.some(({ isCrowded }) => isCrowded);
   }
 
   #wakeTime(): Micros {
@@ -350,4 +406,5 @@ function isSame(rule: Rule<OfActions>, flow: LearnedFlow): boolean {
 }
 
 /** Whether a match is about what only the switch itself may match: recirculation ids and hashes of the datapath. */
-export const hasHiddenFields = ({ mask }: Match): boolean => !mask.isZero(KEY.recirc_id) || !mask.isZero(KEY.dp_hash);
+export const hasHiddenFields = ({ key, mask }: Match): boolean =>
+  (!mask.isZero(KEY.recirc_id) && !key.isZero(KEY.recirc_id)) || !mask.isZero(KEY.dp_hash);

@@ -1,6 +1,6 @@
-/** The tables of a bridge as translation sees them: always the newest version. */
+/** The tables of a bridge as translation sees them. */
 import { formatMatch } from '../openflow/match-text.ts';
-import type { FragHandling, PipelineView } from '../translate/types.ts';
+import type { FragHandling, LearnedFlow, PipelineView } from '../translate/types.ts';
 import type { OfActions } from './connections/types.ts';
 import type { FlowTables } from './flow-tables.ts';
 import type { GroupTable } from './groups.ts';
@@ -14,10 +14,16 @@ interface PipelineParts {
   readonly meters: MeterTable;
   readonly fragments: FragHandling;
   readonly wantsPacketInOnMiss: boolean;
+  mayLearn(flow: LearnedFlow): boolean;
 }
 
 export const pipelineOf = (parts: PipelineParts): PipelineView => ({
-  lookup: (tableId, flow, wildcards) => parts.tables.lookup(tableId, flow, wildcards),
+  get version() {
+    return parts.tables.version;
+  },
+  lookup: (tableId, flow, wildcards, version) => parts.tables.lookup(tableId, flow, wildcards, version),
+  hold: () => parts.tables.hold().release,
+  mayLearn: (flow) => parts.mayLearn(flow),
   matchText(rule) {
     const { key, mask } = parts.tables.matchOf(rule as Rule<OfActions>);
     return formatMatch({ key: key as never, mask: mask as never, tunMetadata: [] });

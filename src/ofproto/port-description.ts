@@ -4,7 +4,7 @@ import type { OfPort } from '../openflow/message/port-desc.ts';
 /** OFPPC. */
 export const PORT_CONFIG = { down: 1, noReceive: 4, noFlood: 0x10, noForward: 0x20, noPacketIn: 0x40 } as const;
 /** OFPPS. */
-const STATE_LINK_DOWN = 1;
+export const STATE_LINK_DOWN = 1;
 const STATE_LIVE = 4;
 
 /** What a bridge says of a port. */
@@ -19,7 +19,8 @@ interface PortFacts {
   readonly isUp: boolean;
 }
 
-export function describePort({ name, ofport, mac, config, isUp }: PortFacts): OfPort {
+/** @param state bits of OFPPS; made of the link when left out */
+export function describePort({ name, ofport, mac, config, isUp }: PortFacts, state?: number): OfPort {
   // A device that is switched off has no link
   const hasLink = isUp && (config & PORT_CONFIG.down) === 0;
   return {
@@ -27,7 +28,7 @@ export function describePort({ name, ofport, mac, config, isUp }: PortFacts): Of
     mac,
     name,
     config,
-    state: hasLink ? STATE_LIVE : STATE_LINK_DOWN,
+    state: state ?? (hasLink ? STATE_LIVE : STATE_LINK_DOWN),
     current: 0,
     advertised: 0,
     supported: 0,

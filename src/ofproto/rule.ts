@@ -20,7 +20,8 @@ export interface RuleState<A> {
   sendsRemoved: boolean;
   countsPackets: boolean;
   countsBytes: boolean;
-  /** Only told: it was asked for when the rule came. */
+  /** Only told: they were asked for when the rule came. */
+  readonly checksOverlap?: boolean;
   readonly resetsCounts?: boolean;
 }
 
@@ -41,7 +42,8 @@ export class Rule<A> {
   sendsRemoved: boolean;
   countsPackets: boolean;
   countsBytes: boolean;
-  /** Only told: it was asked for when the rule came. */
+  /** Only told: they were asked for when the rule came. */
+  checksOverlap: boolean;
   resetsCounts: boolean;
   created: Micros;
   /** The hard timeout runs from here. */
@@ -68,6 +70,7 @@ export class Rule<A> {
     this.sendsRemoved = state.sendsRemoved;
     this.countsPackets = state.countsPackets;
     this.countsBytes = state.countsBytes;
+    this.checksOverlap = state.checksOverlap ?? false;
     this.resetsCounts = state.resetsCounts ?? false;
     this.created = now;
     this.modified = now;
@@ -103,6 +106,7 @@ export class Rule<A> {
       this.sendsRemoved = old.sendsRemoved;
       this.countsPackets = old.countsPackets;
       this.countsBytes = old.countsBytes;
+      this.checksOverlap = old.checksOverlap;
       this.resetsCounts = old.resetsCounts;
       this.created = old.created;
     }

@@ -6,10 +6,10 @@ import type { OfTable } from './table.ts';
 /** OFPTMPEF: other, importance, lifetime. */
 const EVICTION_FLAGS = 7;
 
-export function describeTable({ id, eviction, isEvicting, vacancy, miss, free }: OfTable<OfActions>): OfTableDesc {
+export function describeTable({ id, isEvicting, vacancy, miss, free }: OfTable<OfActions>): OfTableDesc {
   return {
     table: id,
-    eviction: isEvicting || eviction !== null,
+    eviction: isEvicting,
     evictionFlags: EVICTION_FLAGS,
     vacancy: vacancy && { ...vacancy, now: free },
     miss,

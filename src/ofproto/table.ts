@@ -30,6 +30,8 @@ export class OfTable<A> {
   miss: TableMiss = 'default';
   /** OpenFlow has asked for eviction (OFPTC_EVICTION). */
   isEvicting = false;
+  /** It got a limit below what it holds: run() evicts what may go. */
+  isCrowded = false;
   /** Percent of free space at which OFPTC_VACANCY_EVENTS wants to hear of it; null for not. */
   vacancy: { readonly down: number; readonly up: number } | null = null;
   /** The vacancy event that comes next: that the table gets full, or that it has room again. */
@@ -55,6 +57,7 @@ export class OfTable<A> {
     if (flowLimit !== undefined) this.flowLimit = flowLimit ?? Number.POSITIVE_INFINITY;
     if (prefixes !== undefined) this.classifier.setPrefixes(prefixes);
     if (eviction !== undefined) this.eviction = eviction;
+    this.isCrowded = this.flowCount > this.flowLimit;
   }
 
   /** Percent of the table that is free. */
@@ -82,10 +85,10 @@ export class OfTable<A> {
     return this.classifier.match(rule.id);
   }
 
-  /** Puts a rule in that is seen from a version on. */
-  insert(rule: Rule<A>, match: Match, version: Version): void {
+  /** Puts a rule in that is seen from a version on, of the match that the classifier has sought. */
+  insertSought(rule: Rule<A>, version: Version): void {
     const { priority, conjunctions } = rule;
-    rule.id = this.classifier.insert({ match, priority, value: rule, version, conjunctions });
+    rule.id = this.classifier.insertSought({ priority, value: rule, version, conjunctions });
     if (rule.canExpire) this.expirable.add(rule);
   }
 

@@ -18,6 +18,11 @@ export class TlvTable {
     return this.#generation;
   }
 
+  /** Whether the field of that number stands for an option. */
+  has(index: number): boolean {
+    return this.#mappings.has(index);
+  }
+
   /** By field. */
   get mappings(): readonly TlvMapping[] {
     return [...this.#mappings.values()].sort((a, b) => a.index - b.index);
@@ -38,7 +43,7 @@ export class TlvTable {
   #add(table: Map<number, TlvMapping>, mapping: TlvMapping): OfErrorName | null {
     const { index, optionSize } = mapping;
     if (index >= TLV_FIELDS_MAX) return 'NXTTMFC_BAD_FIELD_IDX';
-    if (optionSize === 0 || optionSize % WORD !== 0 || optionSize > OPTION_SIZE_MAX) return 'NXTTMFC_BAD_OPT_LEN';
+    if (optionSize % WORD !== 0 || optionSize > OPTION_SIZE_MAX) return 'NXTTMFC_BAD_OPT_LEN';
     if (table.has(index)) return 'NXTTMFC_ALREADY_MAPPED';
     for (const other of table.values()) if (optionOf(other) === optionOf(mapping)) return 'NXTTMFC_DUP_ENTRY';
     let space = optionSize;

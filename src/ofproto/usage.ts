@@ -3,7 +3,7 @@
  * them (ovs-actions(7), learn, delete_learned).
  */
 import type { ActionOf, OfAction } from '../openflow/action/types.ts';
-import { flattened, meterOf } from './actions.ts';
+import { flattened, isLeaf, meterOf } from './actions.ts';
 import type { OfActions } from './connections/types.ts';
 import type { FlowChange } from './flow-mod.ts';
 import type { Rule } from './rule.ts';
@@ -51,7 +51,7 @@ export class RuleUsage {
   }
 
   #count({ actions }: Rule<OfActions>, step: 1 | -1, orphans: Map<string, LearnedCookie>): void {
-    if (actions.length === 0) return;
+    if (actions.length === 0 || isLeaf(actions)) return;
     const meter = meterOf(actions);
     if (meter !== null) add(this.#meters, meter, step);
     const groups = new Set<number>();

@@ -17,12 +17,12 @@ import { ok, type Result } from '../lib/result.ts';
 import { type OfError, ofFail } from './error.ts';
 import { decodeMatch10, encodeMatch10, MATCH10_SIZE } from './oxm/match10.ts';
 import { decodeMatch11, encodeMatch11, MATCH11_SIZE } from './oxm/match11.ts';
-import { decodeTlvs, tlvBytes } from './oxm/tlv.ts';
+import { decodeTlvs, type TlvOptions, tlvBytes } from './oxm/tlv.ts';
 import type { Cookie, OfMatch, TlvMatch } from './oxm/types.ts';
 import type { OfVersion } from './version.ts';
 import { u16At, Writer } from './wire.ts';
 
-export type { Cookie, OfMatch, TlvMatch } from './oxm/types.ts';
+export type { Cookie, MatchScratch, OfMatch, TlvMatch } from './oxm/types.ts';
 
 /** A match and the bytes it took, padding included. */
 export interface SizedMatch {
@@ -33,7 +33,7 @@ export interface SizedMatch {
 const STANDARD = 0;
 const OXM = 1;
 
-function decodeFramed(bytes: Uint8Array): Result<SizedMatch, OfError> {
+function decodeFramed(bytes: Uint8Array, options: TlvOptions): Result<SizedMatch, OfError> {
   if (bytes.length < 4) return ofFail('OFPBMC_BAD_LEN');
   const [type, size] = [u16At(bytes, 0), u16At(bytes, 2)];
   if (type === STANDARD) {
@@ -44,13 +44,17 @@ function decodeFramed(bytes: Uint8Array): Result<SizedMatch, OfError> {
   if (type !== OXM) return ofFail('OFPBMC_BAD_TYPE');
   const padded = (size + 7) & ~7;
   if (size < 4 || padded > bytes.length) return ofFail('OFPBMC_BAD_LEN');
-  const read = decodeTlvs(bytes.subarray(4, size));
+  const read = decodeTlvs(bytes.subarray(4, size), options);
   return read.ok ? ok({ match: read.value.match, size: padded }) : read;
 }
 
 /** The match at the beginning of the bytes, in the frame of that version. */
-export function decodeMatch(version: OfVersion, bytes: Uint8Array): Result<SizedMatch, OfError> {
-  if (version >= 2) return decodeFramed(bytes);
+export function decodeMatch(
+  version: OfVersion,
+  bytes: Uint8Array,
+  options: TlvOptions = {},
+): Result<SizedMatch, OfError> {
+  if (version >= 2) return decodeFramed(bytes, options);
   if (bytes.length < MATCH10_SIZE) return ofFail('OFPBMC_BAD_LEN');
   return ok({ match: decodeMatch10(bytes), size: MATCH10_SIZE });
 }
@@ -73,7 +77,8 @@ export function encodeOxm(version: OfVersion, match: OfMatch): Uint8Array {
 }
 
 /** Nicira's form: entries alone. The cookie may stand among them. */
-export const decodeNxm = (bytes: Uint8Array): Result<TlvMatch, OfError> => decodeTlvs(bytes, { allowsCookie: true });
+export const decodeNxm = (bytes: Uint8Array, options: TlvOptions = {}): Result<TlvMatch, OfError> =>
+  decodeTlvs(bytes, { ...options, allowsCookie: true });
 
 /** Without padding. */
 export const encodeNxm = (match: OfMatch, cookie: Cookie | null = null): Uint8Array => tlvBytes(match, 1, cookie);

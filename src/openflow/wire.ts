@@ -3,8 +3,18 @@ import { putU16, putU32, u16At, u32At } from '../lib/bytes.ts';
 
 export { u16At, u32At };
 
-export const u64At = (bytes: Uint8Array, at: number): bigint =>
-  (BigInt(u32At(bytes, at)) << 32n) | BigInt(u32At(bytes, at + 4));
+const halves = new Uint32Array(2);
+const wholes = new BigUint64Array(halves.buffer);
+
+/** One big number is made, and none when it is zero. */
+export function u64At(bytes: Uint8Array, at: number): bigint {
+  const [high, low] = [u32At(bytes, at), u32At(bytes, at + 4)];
+  if (high === 0 && low === 0) return 0n;
+  // Hosts that the datapath runs on have the low half first
+  halves[0] = low;
+  halves[1] = high;
+  return wholes[0]!;
+}
 
 export const roundUp8 = (size: number): number => (size + 7) & ~7;
 
@@ -54,12 +64,20 @@ export class Writer {
   }
 
   u64(value: bigint): this {
-    return this.u32(Number((value >> 32n) & 0xffffffffn)).u32(Number(value & 0xffffffffn));
+    wholes[0] = value;
+    return this.u32(halves[1]!).u32(halves[0]!);
   }
 
   bytes(value: Uint8Array): this {
     const at = this.#room(value.length);
     this.#bytes.set(value, at);
+    return this;
+  }
+
+  /** Some of the bytes of an array, as far as the same bytes of another one let them through. */
+  masked(from: Uint8Array, mask: Uint8Array, start: number, size: number): this {
+    const at = this.#room(size);
+    for (let i = 0; i < size; i++) this.#bytes[at + i] = from[start + i]! & mask[start + i]!;
     return this;
   }
 

@@ -10,6 +10,7 @@ import { isArray, isInteger, type Json, narrow } from './json.ts';
 import { isId } from './parser.ts';
 import { atomText, datumText } from './text.ts';
 import { type Atom, type BaseType, type ColumnType, type Datum, isComposite, isMap, setOf } from './types.ts';
+import { parseUuid, ZERO_UUID } from './uuid.ts';
 
 /** The uuid-names of a transaction. */
 export interface SymbolTable {
@@ -17,14 +18,7 @@ export interface SymbolTable {
   resolve(name: string): string;
 }
 
-export const ZERO_UUID = '00000000-0000-0000-0000-000000000000';
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-/** The UUID in its one form, or null for what is none. */
-export function parseUuid(text: string): string | null {
-  const lower = text.length === 36 ? text.toLowerCase() : text;
-  return UUID.test(lower) ? lower : null;
-}
+export { parseUuid, ZERO_UUID };
 
 export const emptyDatum: Datum = { keys: [], values: null };
 const emptyMap: Datum = { keys: [], values: [] };

@@ -26,8 +26,9 @@
  * active-backup, RBAC and read-only remotes, SSL. A database in a file keeps no history of transactions, as with the reference:
  * monitor_cond_since always answers with the whole content.
  */
-export { OvsdbError } from './error.ts';
+
 export { type ClientOptions, DatabaseClient, Replica, ReplicaRow } from './client/index.ts';
+export { OvsdbError } from './error.ts';
 export { type Json, type JsonObject, parseJson, stringify } from './json.ts';
 export { Remote } from './remote.ts';
 export { schemaFromJson } from './schema.ts';

@@ -1,18 +1,20 @@
 /** Data as people read it: in error texts and logs. */
 import { formatReal } from './json.ts';
 import { type Atom, type AtomicType, type ColumnType, type Datum, isMap } from './types.ts';
+import { parseUuid } from './uuid.ts';
 
-const PLAIN = /^[A-Za-z_][A-Za-z_.-]*$/;
+const PLAIN = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
+
+/** True for a string that could be taken for something else, were it not in quotes. */
+const needsQuotes = (text: string): boolean =>
+  !PLAIN.test(text) || text === 'true' || text === 'false' || parseUuid(text) !== null;
 
 export function atomText(atom: Atom, type: AtomicType): string {
   switch (type) {
     case 'real':
       return formatReal(Number(atom));
-    case 'string': {
-      const text = atom as string;
-      const isPlain = PLAIN.test(text) && text !== 'true' && text !== 'false';
-      return isPlain ? text : JSON.stringify(text);
-    }
+    case 'string':
+      return needsQuotes(atom as string) ? JSON.stringify(atom) : (atom as string);
     default:
       return String(atom);
   }
@@ -24,7 +26,7 @@ export function datumText(datum: Datum, type: ColumnType): string {
   const inside = keys
     .map((key, i) => atomText(key, type.key.type) + (values ? `=${atomText(values[i]!, type.value!.type)}` : ''))
     .join(', ');
-  if (type.max === 1 && keys.length > 0) return inside;
+  if (type.max === 1 && !isMap(type) && keys.length > 0) return inside;
   return isMap(type) ? `{${inside}}` : `[${inside}]`;
 }
 

@@ -69,6 +69,8 @@ export class MacLearning {
   #generation = 0;
   /** VLAN → address → entry. */
   readonly #vlans = new Map<number, Map<number, Entry>>();
+  /** VLANs in which nothing is learned. */
+  #floodVlans: ReadonlySet<number> = new Set();
   /** Learned entries, least recently used first. */
   readonly #lru = new Set<Entry>();
   /** The same by port. */
@@ -95,6 +97,13 @@ export class MacLearning {
     this.#entriesMax = entriesMax;
   }
 
+  /** What was learned in other VLANs than the new ones is forgotten too. */
+  set floodVlans(vlans: ReadonlySet<number>) {
+    if (vlans.size === this.#floodVlans.size && [...vlans].every((vlan) => this.#floodVlans.has(vlan))) return;
+    this.#floodVlans = vlans;
+    this.flush();
+  }
+
   /** The port an address is on; null when it is not known. An expired entry is not known, though run() has not come yet. */
   lookup(mac: Uint8Array, vlan: number, now: Micros): string | null {
     if ((mac[0]! & 1) !== 0) return null;
@@ -104,7 +113,7 @@ export class MacLearning {
 
   /** Whether learn() would change or refresh anything. */
   #wouldLearn(seen: MacObservation, now: Micros): boolean {
-    if ((seen.mac[0]! & 1) !== 0) return false;
+    if ((seen.mac[0]! & 1) !== 0 || this.#floodVlans.has(seen.vlan)) return false;
     const entry = this.#find(seen.mac, seen.vlan);
     if (!entry) return true;
     if (entry.isStatic) return false;

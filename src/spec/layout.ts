@@ -133,7 +133,11 @@ export const structs: readonly StructSpec[] = [
       ['device_tx_dropped', 'u64', ''],
       ['device_tx_errors', 'u64', ''],
       ['queues', 'ptr', 'of a port: its further queues, the second first; 0 for none'],
-      ['queue_of', `bytes:${limits.WORKERS_MAX}`, 'of a port: u8 by worker, the queue that it sends by; 0 is the first'],
+      [
+        'queue_of',
+        `bytes:${limits.WORKERS_MAX}`,
+        'of a port: u8 by worker, the queue that it sends by; 0 is the first',
+      ],
     ],
   ),
   struct('Packet', 128, 'A frame on its way through the pipeline.', [

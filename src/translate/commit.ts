@@ -91,8 +91,10 @@ export function commit(ctx: XlateContext): void {
     if (tagCount(ctx.base) > 0) claimComparedTags(ctx);
     return;
   }
+  // What was in an NSH packet has addresses of its own, which only the datapath knows
+  const isFromNsh = ctx.isDecapPending;
   commitEncap(ctx);
-  commitSet(ctx, ethernetRow);
+  if (!isFromNsh) commitSet(ctx, ethernetRow);
   // Headers behind labels can only be set once the labels are off
   const losesLabels = isMpls(ctx.base) && !isMpls(ctx.flow);
   if (losesLabels) commitMpls(ctx);
@@ -200,7 +202,8 @@ function commitSet(ctx: XlateContext, row: SetRow): void {
 /** What hangs on the protocol is for that protocol only, whatever the tables have looked at. */
 function mayHaveHeader({ base, flow, claims }: XlateContext, { fields }: SetRow): boolean {
   if (fields.every((name) => base.sameField(flow, KEY[name]))) return false;
-  claims.setAllOnes(KEY.nw_proto);
+  // One that is not the packet's own was put there by what was looked at, or hidden behind labels
+  if (base.sameField(flow, KEY.nw_proto)) claims.setAllOnes(KEY.nw_proto);
   return flow.get(KEY.nw_proto) !== 0;
 }
 

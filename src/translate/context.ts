@@ -80,6 +80,10 @@ export class XlateContext {
   /** Bits that the datapath must match beside them for the answer to be right for every packet of the megaflow. */
   claims: PipelineKey;
   bridge: BridgePicture;
+  /** Version of the bridge's tables: what the packet learns is for those behind it. */
+  tablesVersion: number;
+  /** What gives versions of tables free that are held; by bridge. */
+  readonly #held = new Map<string, () => void>();
   /** Table that is being looked up, and the rule whose actions are being done; null for actions without a rule. */
   tableId = 0;
   rule: RuleView | null = null;
@@ -150,6 +154,7 @@ export class XlateContext {
     this.wildcards = this.keys.zero();
     this.claims = this.keys.zero();
     this.bridge = bridge;
+    this.tablesVersion = bridge.pipeline.version;
     this.enterTable = enterTable;
     this.bodies = bodies;
     this.initialPriority = xin.key.get(KEY.skb_priority);
@@ -173,6 +178,17 @@ export class XlateContext {
     this.frozenActions = [];
     this.pause = null;
     this.freezeHash = null;
+  }
+
+  /** The tables of the bridge are about to change: their rules of now are kept until the translation is over. */
+  holdTables(): void {
+    const { name, pipeline } = this.bridge;
+    if (!this.#held.has(name)) this.#held.set(name, pipeline.hold());
+  }
+
+  releaseTables(): void {
+    for (const release of this.#held.values()) release();
+    this.#held.clear();
   }
 
   get inPort(): PortPicture | null {

@@ -1,5 +1,5 @@
 /** The ways of doing, or not doing, what translation does besides its answer. */
-import type { Effects } from './types.ts';
+import type { Effects, SwitchPicture } from './types.ts';
 
 /** Does nothing: trace, and re-translation when only the answer counts. */
 export const noEffects: Effects = {
@@ -16,6 +16,13 @@ export const noEffects: Effects = {
   reduceTimeouts: () => undefined,
   packetIn: () => undefined,
 };
+
+/** Does nothing, but says what would be learned: whether there is room for a flow decides what comes behind it. */
+export const askingEffects = (picture: SwitchPicture): Effects => ({
+  ...noEffects,
+  isDry: false,
+  learnFlow: (bridge, flow) => picture.bridges.get(bridge)?.pipeline.mayLearn(flow) ?? true,
+});
 
 /** Something a translation did, that every later packet of its megaflow does again. */
 export type RecordedEffect = (effects: Effects) => unknown;

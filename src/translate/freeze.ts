@@ -131,6 +131,7 @@ export function thaw(ctx: XlateContext, state: FrozenState): boolean {
       return;
     }
     ctx.bridge = bridge;
+    ctx.tablesVersion = bridge.pipeline.version;
     ctx.isThawed = true;
     ctx.tableId = state.tableId;
     ctx.report('thaw', `Resuming from table ${state.tableId}`);

@@ -64,6 +64,7 @@ export function translate(xin: XlateIn): XlateOut {
   startWildcards(ctx);
   if (hasTunnel(flow) && ingress.port) ctx.effects.creditPort(ingress.bridge.name, ingress.ofport, 'rx');
   ctx.inBridge(ingress.bridge.name, () => run(ctx, xin, ingress));
+  ctx.releaseTables();
   finishWildcards(ctx.wildcards, xin.key, flow);
   const actions = ctx.error === 'none' ? withoutLastClone(ctx.actions) : [];
   return {

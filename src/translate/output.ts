@@ -99,7 +99,7 @@ function outputTunnel(ctx: XlateContext, port: PortPicture): void {
 function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPicture, isLast: boolean): void {
   const bridge = ctx.picture.bridges.get(to.bridge);
   if (!bridge) return;
-  const { stack, actionSet, hasGroupInSet, isConntracked, wasMpls, bridge: outerBridge } = ctx;
+  const { stack, actionSet, hasGroupInSet, isConntracked, wasMpls, bridge: outerBridge, tablesVersion } = ctx;
   const { mark } = ctx.keys;
   const outerFlow = ctx.keys.copy(ctx.flow);
   const outerWildcards = ctx.keys.copy(ctx.wildcards);
@@ -114,8 +114,10 @@ function enterBridge(ctx: XlateContext, from: PortPicture | null, to: PortPictur
   ctx.actionSet = [];
   ctx.hasGroupInSet = false;
   ctx.bridge = bridge;
+  ctx.tablesVersion = bridge.pipeline.version;
   ctx.inBridge(bridge.name, () => receiveInBridge(ctx, to, isLast));
   ctx.bridge = outerBridge;
+  ctx.tablesVersion = tablesVersion;
   ctx.stack = stack;
   ctx.actionSet = actionSet;
   ctx.hasGroupInSet = hasGroupInSet;

@@ -168,7 +168,7 @@ function findAsIs(ctx: XlateContext, tableId: number, call: Lookup): Found {
   let table = tableId;
   let rule: RuleView | null = null;
   for (; table <= TABLE_INTERNAL; table++) {
-    rule = pipeline.lookup(table, flow, ctx.wildcards);
+    rule = pipeline.lookup(table, flow, ctx.wildcards, ctx.tablesVersion);
     effects.creditTable(bridge.name, table, rule !== null);
     if (rule || !call.honorsMiss) break;
     miss = pipeline.tableMiss(table);

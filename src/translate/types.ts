@@ -145,11 +145,17 @@ export type FragHandling = 'normal' | 'drop' | 'nx-match';
 
 /** The flow tables, groups and meters of a bridge. */
 export interface PipelineView {
+  /** The newest version of the tables: what a translation begins with it goes on with, though it learns. */
+  readonly version: number;
   /**
-   * The rule that takes the flow, in the newest version; what decided it is added to the wildcards, when there are any. Null when
-   * the table misses. The flow's in_port is an OpenFlow port.
+   * The rule that takes the flow, in a version (the newest when it is left out); what decided it is added to the wildcards, when
+   * there are any. Null when the table misses. The flow's in_port is an OpenFlow port.
    */
-  lookup(tableId: number, flow: PipelineKey, wildcards: FlowMask | null): RuleView | null;
+  lookup(tableId: number, flow: PipelineKey, wildcards: FlowMask | null, version?: number): RuleView | null;
+  /** Keeps the rules of the newest version for lookups to come. Returns what gives them free. */
+  hold(): () => void;
+  /** Whether a learned flow would be taken: it is there already, or its limit leaves room. */
+  mayLearn(flow: LearnedFlow): boolean;
   /** The rule's match as ovs-ofctl prints it; empty when it takes every packet. For the trace. */
   matchText(rule: RuleView): string;
   tableMiss(tableId: number): TableMiss;
@@ -304,6 +310,8 @@ export interface PacketInView {
   readonly userdata: Uint8Array;
   /** What NXT_RESUME goes on with; null when the packet is not paused. */
   readonly continuation: FrozenState | null;
+  /** Datapath port that the packet came by; null, or left out, for none. */
+  readonly dpPort?: number | null;
 }
 
 export type TraceKind = 'bridge' | 'table' | 'thaw' | 'bucket' | 'action' | 'detail' | 'warning' | 'error';

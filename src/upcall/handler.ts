@@ -9,10 +9,9 @@
 import { type Upcall, workerOfUpcall } from '../datapath/types.ts';
 import { KEY, type Match } from '../flow/key.ts';
 import type { Micros } from '../lib/clock.ts';
-import { noEffects, type RecordedEffect, recordEffects } from '../translate/effects.ts';
+import { askingEffects, type RecordedEffect, recordEffects } from '../translate/effects.ts';
 import { translate } from '../translate/index.ts';
 import { KeyScratch } from '../translate/scratch.ts';
-import type { Effects } from '../translate/types.ts';
 import { encodeActionsOf, encodeInstalled } from './installed.ts';
 import { Interner } from './interner.ts';
 import { isPackedFrom, type PackedKey, packKey } from './packed-key.ts';
@@ -35,9 +34,6 @@ interface Answer {
 
 /** By hash of their keys. */
 type Answers = Map<number, Answer[]>;
-
-/** The revalidator does for the packet what is to be done. */
-const creditedElsewhere: Effects = { ...noEffects, isDry: false };
 
 const creditOf = ({ frame, tcpFlags }: Upcall, now: Micros): Credit => ({
   now,
@@ -118,7 +114,9 @@ export class UpcallHandler {
   #forwardSlowly(upcall: Upcall, now: Micros): void {
     const { key, frame } = upcall;
     const picture = this.#source.picture();
-    const out = translate({ picture, key, frame, now, effects: creditedElsewhere, scratch: this.#scratch });
+    // The revalidator does for the packet what is to be done
+    const effects = askingEffects(picture);
+    const out = translate({ picture, key, frame, now, effects, scratch: this.#scratch });
     this.#loans.lend(picture.recircs, out.recircIds);
     if (!this.#datapath.execute(upcall, encodeActionsOf(out), {}).ok) this.#counters.failed++;
   }

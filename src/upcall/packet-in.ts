@@ -28,6 +28,7 @@ export function deliverPacketIn(upcall: Upcall, { recircs }: SwitchPicture, effe
     frame: upcall.frame.slice(),
     userdata: state.userdata,
     continuation: number('continuation') === 0 ? null : state,
+    dpPort: upcall.key.get(KEY.in_port),
   });
   return true;
 }

@@ -17,7 +17,7 @@ import { FlowKey, inPortOf, KEY, maskedMatch } from '../flow/key.ts';
 import type { DpPort } from '../flow/odp/action.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import type { Micros } from '../lib/clock.ts';
-import { noEffects, type RecordedEffect, recordEffects } from '../translate/effects.ts';
+import { askingEffects, type RecordedEffect, recordEffects } from '../translate/effects.ts';
 import { translate } from '../translate/index.ts';
 import { KeyScratch } from '../translate/scratch.ts';
 import type { XlateOut } from '../translate/types.ts';
@@ -166,7 +166,8 @@ export class Revalidator {
     const scratch = this.#scratch;
     const key = unpackKey(ukey.key, this.#key);
     const effects: RecordedEffect[] = [];
-    const out = translate({ picture, key, frame: null, now, effects: recordEffects(noEffects, effects), scratch });
+    const asked = askingEffects(picture);
+    const out = translate({ picture, key, frame: null, now, effects: recordEffects(asked, effects), scratch });
     holdIds(picture.recircs, out.recircIds);
     releaseIds(picture.recircs, ukey.recircIds);
     ukey.recircIds = out.recircIds;

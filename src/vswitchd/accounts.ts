@@ -7,17 +7,20 @@ import type { UpcallCounters } from '../upcall/index.ts';
 import type { TrafficCounts } from './effects.ts';
 import type { ConservationAudit, PortCounters, SwitchCounters } from './types.ts';
 
+const nothing: PortCounters = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 };
+
 function portCounters(datapath: Datapath, traffic: TrafficCounts, port: PortPicture): PortCounters {
   if (port.kind === 'patch' || port.kind === 'tunnel' || port.dpPort === null) {
     return { ...traffic.of(port.bridge, port.ofport), rxDropped: 0, txDropped: 0 };
   }
-  const stats = datapath.portStats(port.dpPort)!;
+  // While the worker of a port is started again there is nothing to read
+  const stats = datapath.portStats(port.dpPort) ?? nothing;
   const { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped } = stats;
   return { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped };
 }
 
 /** Kinds of devices whose drops and errors are not told, as the reference's dummies do. */
-const UNTOLD: ReadonlySet<string> = new Set(['dummy', 'memory', 'sim']);
+const UNTOLD: ReadonlySet<string> = new Set(['dummy', 'dummy-internal', 'dummy-pmd', 'memory', 'sim']);
 
 /** What OpenFlow tells of a port; null when there is none. */
 export function portTraffic(

@@ -47,6 +47,10 @@ export interface RunnerCounters {
 /** Devices that have no descriptor to wait on lack the property, or it is null at the moment. */
 const descriptorOf = (device: object): number | null => (device as { readonly fd?: number | null }).fd ?? null;
 
+/** A device's further queues, which have descriptors of their own. */
+const queuesBehind = (device: object): readonly object[] =>
+  (device as { readonly queues?: readonly object[] }).queues ?? [];
+
 const SPIN_MAX: Micros = 100;
 const SPIN_START: Micros = 10;
 const SLEEP_FIRST: Micros = MILLISECOND;
@@ -85,11 +89,13 @@ export class Runner {
   /** Wakes for this device as well. */
   watch(device: object): void {
     this.#watched.set(device, null);
+    for (const queue of queuesBehind(device)) this.#watched.set(queue, null);
     this.wake();
   }
 
   /** To be called before the device is closed. */
   unwatch(device: object): void {
+    for (const queue of queuesBehind(device)) this.unwatch(queue);
     const fd = this.#watched.get(device);
     if (fd !== undefined && fd !== null) this.#waker?.remove(fd);
     this.#watched.delete(device);

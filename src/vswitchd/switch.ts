@@ -158,6 +158,11 @@ export class Switch implements SwitchApi {
     this.#upcallOptions.flowLimit = limit;
   }
 
+  /** How long a megaflow lives without traffic. */
+  set maxIdle(time: Micros) {
+    this.#upcallOptions.maxIdle = time;
+  }
+
   /** Credits and removes every megaflow. */
   flushFlows(now: Micros): void {
     this.#now = Math.max(this.#now, now);

@@ -44,6 +44,8 @@ async function ours(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ou
     stdin: () => '',
     env,
     now: () => performance.now(),
+    date: () => Date.now(),
+    uuid: () => '',
   });
   return { out: mask(out), err: mask(err), status };
 }

@@ -236,9 +236,9 @@ export async function startPair(options: SubjectOptions = {}): Promise<Pair> {
   return { oracle, subject };
 }
 
-export function closePair({ oracle, subject }: Pair): void {
-  oracle.close();
-  subject.close();
+export function closePair(pair: Pair | undefined): void {
+  pair?.oracle.close();
+  pair?.subject.close();
 }
 
 const splitWords = (line: string): string[] =>
@@ -253,6 +253,8 @@ function mask(text: string, dir: string): string {
     .replace(/used:(never|[0-9.]+s)/g, 'used:T')
     .replace(/\(xid=0x[0-9a-f]+\)/g, '(xid=X)')
     .replace(/\(Weft, for Open vSwitch\)/g, '(Open vSwitch)')
+    .replace(/(LOCAL\([^)]*\): addr:)[0-9a-f:]{17}/g, '$1MAC')
+    .replace(/dpid:0000(?!0000)[0-9a-f]{12}/g, 'dpid:MADE-UP')
     .replace(/aa:55:aa:55:[0-9a-f]{2}:[0-9a-f]{2}/g, 'aa:55:aa:55:NN:NN')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z\|/g, 'TIME|');
 }

@@ -63,7 +63,7 @@ mustFail(/no interface/, () => openers[backend]('nowhere'));
 mustFail(/attached already/, () => must(dp.addPort(5, dp.netdev(3)!)));
 if (backend.startsWith('afxdp')) {
   mustFail(/XDP program|queue 0/, () => must(dp.addPort(5, openers[backend](into))));
-  const large = must(Datapath.create({ framesCount: 256, chunkSize: 8192 }));
+  const large = must(Datapath.create({ framesCount: 1024, chunkSize: 8192 }));
   mustFail(/chunks of 2048 or 4096/, () => must(large.addPort(1, openers[backend](out))));
 }
 addon.setLink(out, { mtu: 3000 });

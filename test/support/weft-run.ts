@@ -1,5 +1,5 @@
 /** `weft run` as a process in a network namespace, for tests. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,22 +11,29 @@ export const weftBin = join(import.meta.dirname, '..', '..', 'bin', 'weft.mjs');
 
 export class WeftRun {
   readonly file: string;
-  readonly control: string;
+  /** The state folder. */
+  readonly folder: string;
   readonly #child: ChildProcess;
   #said = '';
 
   /** @param state what the file says */
-  static async start(netns: string, folder: string, name: string, state: object): Promise<WeftRun> {
-    const run = new WeftRun(netns, folder, name, state);
+  static async start(
+    netns: string,
+    folder: string,
+    name: string,
+    state: object,
+    ...options: readonly string[]
+  ): Promise<WeftRun> {
+    const run = new WeftRun(netns, folder, name, state, options);
     await run.until((status) => status !== null, 'it answers');
     return run;
   }
 
-  private constructor(netns: string, folder: string, name: string, state: object) {
+  private constructor(netns: string, folder: string, name: string, state: object, options: readonly string[]) {
     this.file = join(folder, `${name}.yaml`);
-    this.control = join(folder, `${name}.ctl`);
+    this.folder = join(folder, name);
     this.write(state);
-    const command = [process.execPath, weftBin, 'run', this.file, '--ctl', this.control];
+    const command = [process.execPath, weftBin, 'run', this.file, '--state', this.folder, ...options];
     this.#child = spawn('ip', ['netns', 'exec', netns, ...command], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#said += text;
@@ -36,6 +43,10 @@ export class WeftRun {
   /** ip netns exec becomes the program itself: the number is that of weft. */
   get pid(): number {
     return this.#child.pid!;
+  }
+
+  get control(): string {
+    return join(this.folder, 'run', `ovs-vswitchd.${this.pid}.ctl`);
   }
 
   /** What it wrote to its standard error. */
@@ -71,6 +82,16 @@ export class WeftRun {
         throw new Error(`weft run: waited until ${what}; it said:\n${this.#said}\n${JSON.stringify(status?.ports)}`);
       await delay(30);
     }
+  }
+
+  /** What one of Open vSwitch's own programs prints. @throws when it fails */
+  tool(program: 'ovs-vsctl' | 'ovs-ofctl' | 'ovs-appctl', ...args: readonly string[]): string {
+    const env = { ...process.env, OVS_RUNDIR: join(this.folder, 'run') };
+    return execFileSync(program, ['--timeout=10', ...args], {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -191,8 +191,8 @@ describe('real interfaces', { skip, timeout: 300_000 }, () => {
         t.diagnostic(`${received} frames came while it was open`);
         assert.deepEqual(problems, []);
         assert.equal(descriptors[1], descriptors[0], 'descriptors');
-        // the heap of V8 and malloc may take a mapping or two; a ring, a program or a socket would take one a round
-        assert.ok(mappings[1] - mappings[0] < 20, `mappings went from ${mappings[0]} to ${mappings[1]}`);
+        // the heap of V8 and malloc takes some; a ring, a program or a socket would take one a round
+        assert.ok(mappings[1] - mappings[0] < ROUNDS / 4, `mappings went from ${mappings[0]} to ${mappings[1]}`);
         assert.ok(received > 0, 'no frame came');
       } finally {
         await names.close();

@@ -7,8 +7,21 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadNative } from '../../backends/native/index.ts';
 import { Random } from '../../src/lib/random.ts';
-import { nothing, planSteps, type Step } from '../../src/vswitchd/desired/plan.ts';
+import {
+  type Json,
+  type JsonObject,
+  parseJson,
+  Replica,
+  Server,
+  Storage,
+  schemaFromJson,
+  stringify,
+} from '../../src/ovsdb/index.ts';
+import { vswitchSchema } from '../../src/spec/vswitch-schema.ts';
+import { planChanges } from '../../src/vswitchd/desired/changes.ts';
 import { readDesired } from '../../src/vswitchd/desired/read.ts';
+import { takeSnapshot, undoOperations } from '../../src/vswitchd/desired/rollback.ts';
+import { wantedRows } from '../../src/vswitchd/desired/rows.ts';
 import type { DesiredState } from '../../src/vswitchd/desired/types.ts';
 import { openDevice } from '../../src/vswitchd/devices.ts';
 import { Runner, type Turnable } from '../../src/vswitchd/runner.ts';
@@ -113,56 +126,153 @@ function randomFile(random: Random): object {
   };
 }
 
-/** Carries steps out on plain maps, and refuses what a switch would refuse. */
-function carryOut(from: Omit<DesiredState, 'settings'>, steps: readonly Step[]): Omit<DesiredState, 'settings'> {
-  const bridges = new Map(from.bridges);
-  const ports = new Map(from.ports);
-  const flows = new Map(from.flows);
-  let routes = [...from.routes];
-  for (const step of steps) {
-    if (step.does === 'remove-port') assert.ok(ports.delete(step.port.name));
-    else if (step.does === 'remove-bridge') {
-      assert.ok(bridges.delete(step.bridge.name));
-      assert.ok(
-        [...ports.values()].every(({ bridge }) => bridge !== step.bridge.name),
-        'its ports went before',
-      );
-      routes = routes.filter(({ bridge }) => bridge !== step.bridge.name);
-      flows.delete(step.bridge.name);
-    } else if (step.does === 'add-bridge') {
-      assert.ok(!bridges.has(step.bridge.name));
-      bridges.set(step.bridge.name, step.bridge);
-    } else if (step.does === 'add-port') {
-      assert.ok(!ports.has(step.port.name) && bridges.has(step.port.bridge));
-      ports.set(step.port.name, step.port);
-    } else if (step.does === 'set-vlan') {
-      assert.ok(ports.has(step.port.name));
-      ports.set(step.port.name, step.port);
-    } else if (step.does === 'add-route') routes.push(step.route);
-    else if (step.does === 'set-flows') {
-      if (step.flows) flows.set(step.bridge, step.flows);
-      else flows.delete(step.bridge);
-    }
+/** A database server in this process, with one client's replica of its content. */
+class Bed {
+  readonly folder = mkdtempSync(join(tmpdir(), 'weft-state-'));
+  readonly replica = new Replica(schemaFromJson(vswitchSchema as unknown as JsonObject));
+  readonly #server: Server;
+  readonly #session;
+  readonly #answers: JsonObject[] = [];
+
+  constructor() {
+    let count = 0;
+    const uuid = (): string => `00000000-0000-4000-8000-${(++count).toString(16).padStart(12, '0')}`;
+    const silent = { log: () => undefined, changed: () => undefined, waiting: () => undefined };
+    this.#server = new Server({ now: () => 0, uuid }, silent);
+    const file = join(this.folder, 'conf.db');
+    Storage.create(file, this.replica.schema);
+    this.#server.add(file);
+    this.#session = this.#server.connect({ send: (text) => this.#heard(text), close: () => undefined, backlog: 0 })!;
+    const tables = [...this.replica.schema.tables.values()].map(({ name, columns }) => [
+      name,
+      [{ columns: columns.map((column) => column.name).filter((column) => !column.startsWith('_')) }],
+    ]);
+    this.replica.apply(this.#ask('monitor_cond', ['Open_vSwitch', 'bed', Object.fromEntries(tables)]));
+    this.transact([{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
   }
-  return { bridges, ports, routes, neighbors: [], flows };
+
+  #heard(text: string): void {
+    const message = parseJson(text) as JsonObject;
+    if (message.method === 'update2') this.replica.apply((message.params as readonly Json[])[1]!);
+    else this.#answers.push(message);
+  }
+
+  #ask(method: string, params: Json): Json {
+    this.#session.receive(Buffer.from(stringify({ id: 0, method, params })));
+    return this.#answers.pop()!.result!;
+  }
+
+  /** Fails the test when the server refuses it. */
+  transact(operations: readonly JsonObject[]): readonly Json[] {
+    const results = this.#ask('transact', ['Open_vSwitch', ...operations]) as readonly (JsonObject | null)[];
+    const error = results.find((result) => result?.error !== undefined);
+    assert.equal(error, undefined, JSON.stringify([error, operations]));
+    return results as readonly Json[];
+  }
+
+  /** What is configured, without UUIDs: rows by name, with what they refer to. */
+  content(): object {
+    const { replica } = this;
+    const shown = (table: string, uuid: string): object => {
+      const row = replica.row(table, uuid)!;
+      const names = row.table.columns.map(({ name }) => name).filter((name) => !/^(_.*|ports|interfaces)$/.test(name));
+      const own = names.map((name) => [name, row.datum(name)] as const);
+      const lists = (['ports', 'interfaces'] as const).filter((column) => row.table.byName.has(column));
+      const inside = lists.flatMap((column) =>
+        row.refs(column).map((ref) => shown(column === 'ports' ? 'Port' : 'Interface', ref)),
+      );
+      const rank = (one: object): string => JSON.stringify(one);
+      return { own, inside: inside.sort((a, b) => (rank(a) < rank(b) ? -1 : 1)) };
+    };
+    const [root] = replica.table('Open_vSwitch').values();
+    const names = root!.refs('bridges').map((uuid) => [replica.row('Bridge', uuid)!.string('name'), uuid] as const);
+    return names.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, uuid]) => shown('Bridge', uuid));
+  }
+
+  close(): void {
+    this.#server.remove('Open_vSwitch');
+    rmSync(this.folder, { recursive: true });
+  }
 }
 
-it('from any state a plan leads to any other, and from a state to itself there is nothing to do', () => {
-  const seed = Number(process.env.WEFT_SEED ?? 7);
-  const random = new Random(seed);
-  let state: Omit<DesiredState, 'settings'> = nothing;
-  for (let i = 0; i < (process.env.WEFT_NIGHTLY ? 5000 : 300); i++) {
-    const { settings: _, ...to } = read(randomFile(random));
-    const reached = carryOut(state, planSteps(state, to));
-    const sorted = (routes: typeof to.routes) => routes.map((route) => JSON.stringify(route)).sort();
-    const message = `seed ${seed}, round ${i}`;
-    assert.deepEqual(new Map([...reached.bridges].sort()), new Map([...to.bridges].sort()), message);
-    assert.deepEqual(new Map([...reached.ports].sort()), new Map([...to.ports].sort()), message);
-    assert.deepEqual(new Map([...reached.flows].sort()), new Map([...to.flows].sort()), message);
-    assert.deepEqual(sorted(reached.routes), sorted(to.routes), message);
-    assert.deepEqual(planSteps(to, to), [], message);
-    state = to;
-  }
+const plan = (bed: Bed, state: DesiredState) => planChanges(bed.replica, wantedRows(state, 'file'), 'file');
+
+describe('from a file to a database', () => {
+  it('from any state a plan leads to any other, back again, and from a state to itself there is nothing to do', () => {
+    const seed = Number(process.env.WEFT_SEED ?? 7);
+    const random = new Random(seed);
+    const bed = new Bed();
+    try {
+      for (let i = 0; i < (process.env.WEFT_NIGHTLY ? 1000 : 60); i++) {
+        const message = `seed ${seed}, round ${i}`;
+        const to = read(randomFile(random));
+        const fresh = new Bed();
+        const before = [takeSnapshot(bed.replica), JSON.stringify(bed.content())] as const;
+        const { changes, problems } = plan(bed, to);
+        assert.deepEqual(problems, [], message);
+        const operations = changes.flatMap((change) => change.operations);
+        const results = bed.transact(operations);
+        assert.deepEqual(plan(bed, to).changes, [], message);
+        fresh.transact(plan(fresh, to).changes.flatMap((change) => change.operations));
+        assert.deepEqual(bed.content(), fresh.content(), message);
+        fresh.close();
+        if (random.chance(0.5)) continue;
+        bed.transact(undoOperations(operations, results, before[0], bed.replica));
+        assert.equal(JSON.stringify(bed.content()), before[1], message);
+      }
+    } finally {
+      bed.close();
+    }
+  });
+
+  it('what others configured is left alone, and their names are respected', () => {
+    const bed = new Bed();
+    try {
+      const state = read(
+        'bridges: [{ name: ours, ports: [{ name: p, backend: tap }, { name: q, backend: tap, tag: 4 }] }]',
+      );
+      bed.transact(plan(bed, state).changes.flatMap((change) => change.operations));
+      const insert = (table: string, row: JsonObject, name: string): JsonObject => ({
+        ...{ op: 'insert', table, row },
+        'uuid-name': name,
+      });
+      const port = (name: string): JsonObject[] => [
+        insert('Interface', { name }, `i${name}`),
+        insert('Port', { name, interfaces: ['named-uuid', `i${name}`] }, `p${name}`),
+      ];
+      const [ours] = bed.replica.table('Bridge').values();
+      bed.transact([
+        ...port('theirs'),
+        insert('Bridge', { name: 'theirs', ports: ['named-uuid', 'ptheirs'] }, 'b'),
+        { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'insert', ['named-uuid', 'b']]] },
+        ...port('guest'),
+        {
+          ...{ op: 'mutate', table: 'Bridge', where: [['_uuid', '==', ['uuid', ours!.uuid]]] },
+          mutations: [
+            ['ports', 'insert', ['named-uuid', 'pguest']],
+            ['other_config', 'insert', ['map', [['disable-in-band', 'true']]]],
+          ],
+        },
+      ]);
+      const less = read('bridges: [{ name: ours, mac_aging: 20, ports: [{ name: q, backend: tap }] }]');
+      const { changes } = plan(bed, less);
+      assert.deepEqual(
+        changes.map(({ text }) => text),
+        ['- port p of ours', '~ bridge ours: other_config:mac-aging-time=20', '~ port q of ours: tag=[]'],
+      );
+      bed.transact(changes.flatMap((change) => change.operations));
+      const names = [...bed.replica.table('Port').values()].map((row) => row.string('name'));
+      assert.deepEqual(names.sort(), ['guest', 'ours', 'q', 'theirs']);
+      assert.equal([...bed.replica.table('Bridge').values()][0]!.map('other_config').get('disable-in-band'), 'true');
+      const taken = read('bridges: [{ name: theirs }, { name: ours, ports: [{ name: guest, backend: tap }] }]');
+      assert.deepEqual(plan(bed, taken).problems, [
+        "there is a bridge theirs already, which is not this file's",
+        "there is a port guest already, which is not this file's",
+      ]);
+    } finally {
+      bed.close();
+    }
+  });
 });
 
 describe('the wheel', () => {

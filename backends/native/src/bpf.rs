@@ -5,11 +5,13 @@
 
 use std::ffi::c_long;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use napi::bindgen_prelude::{Error, Result};
 
 use crate::error::{errno, failed};
 use crate::fd::own;
+use crate::interface::{Interface, Shared};
 
 const MAP_CREATE: c_long = 0;
 const MAP_UPDATE: c_long = 2;
@@ -34,6 +36,15 @@ const FLAG_NATIVE: u32 = 1 << 2;
 pub enum Mode {
     Native,
     Generic,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Native => "native",
+            Mode::Generic => "generic",
+        }
+    }
 }
 
 /// The beginning of union bpf_attr as the commands used here read it; the kernel takes the rest as zeros.
@@ -109,7 +120,10 @@ fn bpf<T>(command: c_long, attribute: &T) -> i32 {
     unsafe { libc::syscall(libc::SYS_bpf, command, at, size_of::<T>()) as i32 }
 }
 
-/// A program on an interface, and the map of sockets that it reads. Detached and freed when dropped, in that order.
+static PROGRAMS: Shared<Redirect> = Shared::new();
+
+/// A program on an interface, and the map of sockets that it reads: one for all sockets of this process on the interface.
+/// Detached and freed when dropped, in that order.
 pub struct Redirect {
     _link: OwnedFd,
     _program: OwnedFd,
@@ -118,8 +132,17 @@ pub struct Redirect {
 }
 
 impl Redirect {
-    /// Attaches in one of the modes given, the first that works.
-    pub fn attach(interface: u32, modes: &[Mode]) -> Result<Redirect> {
+    /// The interface's program: it is attached, in the first mode that works, unless it is there already.
+    pub fn of(interface: u32, modes: &[Mode]) -> Result<Arc<Redirect>> {
+        let redirect = PROGRAMS.get(Interface::here(interface), || Redirect::attach(interface, modes))?;
+        if modes.contains(&redirect.mode) {
+            return Ok(redirect);
+        }
+        let reason = format!("another queue has the interface's program in {} mode", redirect.mode.name());
+        Err(Error::from_reason(reason))
+    }
+
+    fn attach(interface: u32, modes: &[Mode]) -> Result<Redirect> {
         let create =
             MapCreate { map_type: MAP_TYPE_XSKMAP, key_size: 4, value_size: 4, max_entries: QUEUES_MAX, map_flags: 0 };
         let sockets = own(bpf(MAP_CREATE, &create), "making the map of sockets")?;

@@ -11,13 +11,18 @@
 //! Not supported: systems other than Linux; one port used by two threads.
 
 mod bell;
+mod bind;
 mod bpf;
 mod checksum;
 mod counts;
 mod cut;
 mod error;
+mod fanout;
 mod fd;
+mod frames;
+mod handover;
 mod headers;
+mod interface;
 mod link;
 mod merge;
 mod netlink;

@@ -8,11 +8,14 @@ use napi_derive::napi;
 
 use crate::counts::PortCounts;
 use crate::error::{check, errno};
+use crate::fanout::Membership;
 use crate::fd;
+use crate::frames::FramePort;
+use crate::handover::{self, HeldDescriptor};
 use crate::link::link_info;
 use crate::merge::Group;
-use crate::receive::{self, Message, Receiver, Source, Space};
-use crate::ring::{PortPlaces, PortRings};
+use crate::receive::{self, Message, Source, Space};
+use crate::ring::PortPlaces;
 use crate::send::{self, Outgoing, Sink};
 use crate::vnet;
 
@@ -51,22 +54,22 @@ struct Statistics {
 
 struct Socket {
     fd: OwnedFd,
-    counts: PortCounts,
-    /// Kept between calls for its room.
-    groups: Vec<Group>,
 }
 
-struct Attached {
-    rings: PortRings,
-    receiver: Receiver,
+impl AsRef<OwnedFd> for Socket {
+    fn as_ref(&self) -> &OwnedFd {
+        &self.fd
+    }
 }
 
-/// A socket on one interface. Frames of the interface's own host that go out there are not seen.
+/// A socket on one interface, or on a part of its flows. Frames of the interface's own host that go out there are not seen.
 #[napi]
 pub struct PacketPort {
-    socket: Option<Socket>,
-    attached: Option<Attached>,
-    index: c_int,
+    port: FramePort<Socket>,
+    index: u32,
+    /// Frames that found no room, as the kernel told so far.
+    dropped: f64,
+    membership: Option<Membership>,
 }
 
 #[napi]
@@ -88,80 +91,84 @@ impl PacketPort {
                 fd::set_option(&fd, libc::SOL_SOCKET, plain, &BUFFER_SIZE, "the socket's buffers")?;
             }
         }
-        let socket = Socket { fd, counts: PortCounts::default(), groups: Vec::new() };
-        Ok(PacketPort { socket: Some(socket), attached: None, index: link.index as c_int })
+        Ok(PacketPort { port: FramePort::new(Socket { fd }), index: link.index, dropped: 0.0, membership: None })
     }
 
-    /// Begins to receive, with the rings in this memory.
+    /// Takes over a socket that another process holds, with the frames that wait there.
+    #[napi(factory)]
+    pub fn take(name: String, held: HeldDescriptor) -> Result<PacketPort> {
+        let Some(link) = link_info(name.clone())? else {
+            return Err(Error::from_reason(format!("there is no interface {name}")));
+        };
+        let fd = handover::take(&held)?;
+        if bound_to(&fd)? != link.index as c_int {
+            return Err(Error::from_reason(format!("descriptor {} is not a socket on {name}", held.fd)));
+        }
+        Ok(PacketPort { port: FramePort::new(Socket { fd }), index: link.index, dropped: 0.0, membership: None })
+    }
+
+    /// Begins to receive, with the rings in this memory: all frames, or those of one of the queues that share the
+    /// interface's flows out among them.
     #[napi]
-    pub fn attach(&mut self, memory: Uint8Array, places: PortPlaces) -> Result<()> {
-        let Some(socket) = &self.socket else { return Err(Error::from_reason("the port is closed")) };
-        let rings = PortRings::new(memory, &places)?;
+    pub fn attach(&mut self, memory: Uint8Array, places: PortPlaces, queue: Option<u32>) -> Result<()> {
+        let fd = &self.port.device()?.fd;
         let request = libc::packet_mreq {
-            mr_ifindex: self.index,
+            mr_ifindex: self.index as c_int,
             mr_type: libc::PACKET_MR_PROMISC as u16,
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        fd::set_option(&socket.fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request, "promiscuous mode")?;
-        bind(&socket.fd, self.index)?;
-        let receiver = Receiver::new(&rings);
-        self.attached = Some(Attached { rings, receiver });
-        Ok(())
+        fd::set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request, "promiscuous mode")?;
+        bind(fd, self.index as c_int)?;
+        if let Some(queue) = queue {
+            self.membership = Some(Membership::join(fd, self.index, queue)?);
+        }
+        self.port.attach(memory, &places)
     }
 
     #[napi(getter)]
     pub fn fd(&self) -> i32 {
-        self.socket.as_ref().map_or(-1, |socket| socket.fd.as_raw_fd())
+        self.port.fd()
     }
 
-    /// Moves frames that wait onto the rx ring, after frames that could not leave before. Returns frames received.
     #[napi]
     pub fn poll(&mut self) -> u32 {
-        let (Some(socket), Some(Attached { rings, receiver })) = (&mut self.socket, &mut self.attached) else {
-            return 0;
-        };
-        if rings.tx.waiting() > 0 {
-            flush(socket, rings);
-        }
-        receiver.poll(rings, socket)
+        self.port.poll()
     }
 
-    /// Sends what lies on the tx ring. Returns frames sent.
     #[napi]
     pub fn flush(&mut self) -> u32 {
-        match (&mut self.socket, &self.attached) {
-            (Some(socket), Some(attached)) => flush(socket, &attached.rings),
-            _ => 0,
-        }
+        self.port.flush()
     }
 
     #[napi]
     pub fn counts(&mut self) -> PortCounts {
-        let Some(socket) = &mut self.socket else { return PortCounts::default() };
-        // the kernel starts anew from 0 with each answer
-        let question = fd::get_option::<Statistics>(&socket.fd, libc::SOL_PACKET, PACKET_STATISTICS, "statistics");
-        if let Ok(statistics) = question {
-            socket.counts.rx_dropped += f64::from(statistics.drops);
+        if let Ok(socket) = self.port.device() {
+            // the kernel starts anew from 0 with each answer
+            let question = fd::get_option::<Statistics>(&socket.fd, libc::SOL_PACKET, PACKET_STATISTICS, "statistics");
+            self.dropped += question.map_or(0.0, |statistics| f64::from(statistics.drops));
         }
-        let mut counts = socket.counts;
-        counts.rx_errors += self.attached.as_ref().map_or(0.0, |attached| attached.receiver.errors as f64);
-        counts
+        PortCounts { rx_dropped: self.dropped, ..self.port.counts() }
     }
 
-    /// Lets go of interface and memory. Chunks stay on the rings where the worker finds them.
     #[napi]
     pub fn close(&mut self) {
-        self.attached = None;
-        self.socket = None;
+        self.counts();
+        self.membership = None;
+        self.port.close();
     }
 }
 
-fn flush(socket: &mut Socket, rings: &PortRings) -> u32 {
-    let mut counts = socket.counts;
-    let sent = send::flush(rings, socket, &mut counts);
-    socket.counts = counts;
-    sent
+/// Index of the interface that a packet socket is bound to.
+fn bound_to(fd: &OwnedFd) -> Result<c_int> {
+    // SAFETY: sockaddr_ll is plain data, for which zeros are valid.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut size = size_of::<libc::sockaddr_ll>() as u32;
+    let at: *mut libc::sockaddr_ll = &mut address;
+    // SAFETY: the kernel writes at most as many bytes to a live sockaddr_ll as it has.
+    check(unsafe { libc::getsockname(fd.as_raw_fd(), at.cast(), &mut size) }, "getsockname")?;
+    let is_packet = c_int::from(address.sll_family) == libc::AF_PACKET;
+    Ok(if is_packet { address.sll_ifindex } else { -1 })
 }
 
 fn bind(fd: &OwnedFd, index: c_int) -> Result<()> {
@@ -181,7 +188,7 @@ const fn io(start: *mut c_void, size: usize) -> iovec {
 }
 
 impl Source for Socket {
-    fn read(&mut self, messages: &mut [Message], spaces: &[Space]) -> usize {
+    fn read(&mut self, messages: &mut [Message], spaces: &[Space]) -> std::result::Result<usize, i32> {
         let mut controls = [[0u64; CONTROL_WORDS]; receive::BATCH];
         let mut parts = [[io(std::ptr::null_mut(), 0); 3]; receive::BATCH];
         // SAFETY: mmsghdr is plain data, for which zeros are valid.
@@ -210,17 +217,14 @@ impl Source for Socket {
             )
         };
         if read < 0 {
-            if !matches!(errno(), libc::EAGAIN | libc::EINTR) {
-                self.counts.rx_errors += 1.0;
-            }
-            return 0;
+            return Err(errno());
         }
         for (message, header) in messages.iter_mut().zip(&headers[..read as usize]) {
             message.size = (header.msg_len as usize).saturating_sub(vnet::SIZE);
             message.is_truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             message.tag = tag_of(&header.msg_hdr);
         }
-        read as usize
+        Ok(read as usize)
     }
 }
 
@@ -241,10 +245,7 @@ fn tag_of(header: &libc::msghdr) -> Option<(u16, u16)> {
 }
 
 impl Sink for Socket {
-    fn write(&mut self, frames: &[Outgoing], may_merge: bool) -> std::result::Result<usize, i32> {
-        let mut groups = std::mem::take(&mut self.groups);
-        groups.clear();
-        send::group(frames, may_merge, &mut groups);
+    fn write(&mut self, groups: &[Group], frames: &[Outgoing]) -> std::result::Result<usize, i32> {
         let mut parts = [io(std::ptr::null_mut(), 0); send::PARTS_MAX];
         // SAFETY: mmsghdr is plain data, for which zeros are valid.
         let mut headers: [mmsghdr; send::BATCH] = unsafe { std::mem::zeroed() };
@@ -262,9 +263,6 @@ impl Sink for Socket {
         let sent = unsafe {
             libc::sendmmsg(self.fd.as_raw_fd(), headers.as_mut_ptr(), groups.len() as u32, libc::MSG_DONTWAIT as _)
         };
-        let result =
-            if sent < 0 { Err(errno()) } else { Ok(groups[..sent as usize].iter().map(|group| group.count).sum()) };
-        self.groups = groups;
-        result
+        if sent < 0 { Err(errno()) } else { Ok(sent as usize) }
     }
 }

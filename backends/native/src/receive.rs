@@ -45,8 +45,8 @@ pub struct Space {
 }
 
 pub trait Source {
-    /// Reads frames, at most one a space. Returns how many; 0 when none waits. Errors that concern no frame are counted.
-    fn read(&mut self, messages: &mut [Message], spaces: &[Space]) -> usize;
+    /// Reads frames, at most one a space. Returns how many, or the error number of the first: EAGAIN when none waits.
+    fn read(&mut self, messages: &mut [Message], spaces: &[Space]) -> Result<usize, i32>;
 }
 
 /// A frame in a slot, not wholly delivered yet.
@@ -72,7 +72,7 @@ pub struct Receiver {
     /// Chunks in use by messages that were read and not delivered yet.
     reserved: usize,
     rx_room: usize,
-    /// Frames that were cut short, contradicted their header, or fit in no chunk.
+    /// Frames that were cut short, contradicted their header, or fit in no chunk; reads that failed.
     pub errors: u64,
 }
 
@@ -153,7 +153,12 @@ impl Receiver {
                 slot_size: self.slot_size - TAG_SIZE - self.room,
             });
         }
-        let read = source.read(&mut self.messages[..count], &self.spaces);
+        let read = source.read(&mut self.messages[..count], &self.spaces).unwrap_or_else(|error| {
+            if !matches!(error, libc::EAGAIN | libc::EINTR) {
+                self.errors += 1;
+            }
+            0
+        });
         self.hand.extend(self.messages[read..count].iter().rev().map(|message| message.chunk));
         self.reserved = read;
         for i in 0..read {

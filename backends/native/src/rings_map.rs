@@ -36,7 +36,7 @@ pub struct KernelOffsets {
 pub struct KernelRings {
     pub rx: KernelOffsets,
     pub tx: KernelOffsets,
-    fill: KernelOffsets,
+    pub fill: KernelOffsets,
     comp: KernelOffsets,
 }
 
@@ -86,9 +86,10 @@ struct Mapped {
 /// The four mappings. Until release() they keep the socket open.
 pub struct RingMaps {
     maps: Vec<Mapped>,
-    /// The kernel's own rx producer index, and the flags of the tx ring.
+    /// The kernel's own rx producer index, and the flags of the tx and the fill ring.
     pub rx_producer: u32,
     pub tx_flags: u32,
+    pub fill_flags: u32,
 }
 
 impl RingMaps {
@@ -98,6 +99,7 @@ impl RingMaps {
             maps: Vec::with_capacity(4),
             rx_producer: (places.rx.entries as u64 - kernel.rx.entries + kernel.rx.producer) as u32,
             tx_flags: (places.tx.entries as u64 - kernel.tx.entries + kernel.tx.flags) as u32,
+            fill_flags: (places.fill.entries as u64 - kernel.fill.entries + kernel.fill.flags) as u32,
         };
         let rings = [
             (&places.rx, kernel.rx, 16, RX_RING),

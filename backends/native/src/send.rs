@@ -20,8 +20,8 @@ pub struct Outgoing {
 }
 
 pub trait Sink {
-    /// Writes frames from the first on; returns how many, at least one, or the error number of the first.
-    fn write(&mut self, frames: &[Outgoing], may_merge: bool) -> Result<usize, i32>;
+    /// Writes groups of frames from the first on; returns how many groups, at least one, or the error number of the first.
+    fn write(&mut self, groups: &[Group], frames: &[Outgoing]) -> Result<usize, i32>;
 }
 
 /// Puts frames together as far as they may be.
@@ -54,44 +54,56 @@ pub fn fill(group: &Group, frames: &[Outgoing], parts: &mut [iovec]) {
     }
 }
 
-/// Sends what lies on the tx ring. A frame that the device refuses is counted and gone; when it has no room for now
-/// (EAGAIN), frames stay on the ring for the next call. Returns frames sent.
-pub fn flush(rings: &PortRings, sink: &mut impl Sink, counts: &mut PortCounts) -> u32 {
-    let mut frames = [Outgoing { start: std::ptr::null_mut(), size: 0 }; BATCH];
-    let mut total = 0;
-    let mut may_merge = true;
-    loop {
-        let from = rings.tx.consumer();
-        let waiting = (rings.tx.waiting() as usize).min(BATCH);
-        if waiting == 0 {
-            return total;
-        }
-        let mut count = 0;
-        for (i, frame) in frames[..waiting].iter_mut().enumerate() {
-            let descriptor = rings.tx.get(from.wrapping_add(i as u32));
-            let size = descriptor.size as usize;
-            let Some(start) = rings.umem.bytes_at(descriptor.address, size) else { break };
-            *frame = Outgoing { start, size };
-            count += 1;
-        }
-        // a descriptor outside the frames is refused as the device would refuse it
-        let written = if count == 0 { Err(libc::EINVAL) } else { sink.write(&frames[..count], may_merge) };
-        match written {
-            Ok(sent) => {
-                rings.complete_tx(sent as u32);
-                total += sent as u32;
+/// What goes out, and what could not.
+#[derive(Default)]
+pub struct Sender {
+    pub counts: PortCounts,
+    /// Kept between calls for its room.
+    groups: Vec<Group>,
+}
+
+impl Sender {
+    /// Sends what lies on the tx ring. A frame that the device refuses is counted and gone; when it has no room for now
+    /// (EAGAIN), frames stay on the ring for the next call. Returns frames sent.
+    pub fn flush(&mut self, rings: &PortRings, sink: &mut impl Sink) -> u32 {
+        let mut frames = [Outgoing { start: std::ptr::null_mut(), size: 0 }; BATCH];
+        let mut total = 0;
+        let mut may_merge = true;
+        loop {
+            let from = rings.tx.consumer();
+            let waiting = (rings.tx.waiting() as usize).min(BATCH);
+            if waiting == 0 {
+                return total;
             }
-            Err(libc::EAGAIN) => return total,
-            Err(libc::EINTR) => {}
-            // a device that does not take large segments gets the frames one by one
-            Err(_) if may_merge => may_merge = false,
-            Err(libc::ENOBUFS) => {
-                rings.complete_tx(1);
-                counts.tx_dropped += 1.0;
+            let mut count = 0;
+            for (i, frame) in frames[..waiting].iter_mut().enumerate() {
+                let descriptor = rings.tx.get(from.wrapping_add(i as u32));
+                let size = descriptor.size as usize;
+                let Some(start) = rings.umem.bytes_at(descriptor.address, size) else { break };
+                *frame = Outgoing { start, size };
+                count += 1;
             }
-            Err(_) => {
-                rings.complete_tx(1);
-                counts.tx_errors += 1.0;
+            // a descriptor outside the frames is refused as the device would refuse it
+            self.groups.clear();
+            group(&frames[..count], may_merge, &mut self.groups);
+            let written = if count == 0 { Err(libc::EINVAL) } else { sink.write(&self.groups, &frames[..count]) };
+            match written.map(|groups| self.groups[..groups].iter().map(|group| group.count).sum::<usize>()) {
+                Ok(sent) => {
+                    rings.complete_tx(sent as u32);
+                    total += sent as u32;
+                }
+                Err(libc::EAGAIN) => return total,
+                Err(libc::EINTR) => {}
+                // a device that does not take large segments gets the frames one by one
+                Err(_) if may_merge => may_merge = false,
+                Err(libc::ENOBUFS) => {
+                    rings.complete_tx(1);
+                    self.counts.tx_dropped += 1.0;
+                }
+                Err(_) => {
+                    rings.complete_tx(1);
+                    self.counts.tx_errors += 1.0;
+                }
             }
         }
     }

@@ -4,9 +4,11 @@
 //! was left to a device that does not exist, the death of the interface, and the way out.
 //!
 //! Ownership at the end. When the socket is closed, chunks that the kernel had not given back are put where the worker
-//! looks for them: see reconcile().
+//! looks for them: see reconcile(). By zero copy a network card has chunks in an order of its own, and what it had at the end
+//! is on no ring: the datapath finds it by exclusion.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,56 +16,24 @@ use libc::c_int;
 use napi::bindgen_prelude::{Error, Result, Uint8Array};
 use napi_derive::napi;
 
+use crate::bind::{XdpOptions, bind_best, busy_poll, promiscuous, register, set_tx_budget};
 use crate::bpf::{Mode, Redirect};
 use crate::counts::PortCounts;
-use crate::error::{check, errno};
-use crate::fd::{get_option, set_option, socket};
+use crate::error::errno;
+use crate::fd::{get_option, socket};
 use crate::link::link_info;
 use crate::ring::{PortPlaces, PortRings, Ring, RingPlace};
 use crate::rings_map::{RingMaps, SOL_XDP, kernel_rings, raw, wait_for_readers};
 use crate::vnet::complete_if_partial;
 
-const XDP_RX_RING: c_int = 2;
-const XDP_TX_RING: c_int = 3;
-const XDP_UMEM_REG: c_int = 4;
-const XDP_UMEM_FILL_RING: c_int = 5;
-const XDP_UMEM_COMPLETION_RING: c_int = 6;
 const XDP_STATISTICS: c_int = 7;
-const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
-const XDP_COPY: u16 = 1 << 1;
-const XDP_USE_NEED_WAKEUP: u16 = 1 << 3;
 const RING_NEED_WAKEUP: u32 = 1;
 /// The headroom that XDP itself keeps in front of a received frame.
 const XDP_HEADROOM: u32 = 256;
 /// Aligned chunks are no longer than a page.
 const CHUNK_SIZE_MAX: u32 = 4096;
-/// Frames that one kick sends at the most, and the least that the option takes.
-const TX_BUDGET_MIN: u32 = 32;
-/// The kernel lets go of a queue a moment after the socket that had it was closed.
-const BUSY_MAX: Duration = Duration::from_millis(500);
 /// Frames under way at close are waited for so long.
 const SETTLE_MAX: Duration = Duration::from_millis(100);
-
-/// struct xdp_umem_reg, up to and with its flags.
-#[repr(C)]
-struct UmemRegistration {
-    address: u64,
-    length: u64,
-    chunk_size: u32,
-    headroom: u32,
-    flags: u32,
-    tx_metadata_size: u32,
-}
-
-/// struct sockaddr_xdp.
-#[repr(C)]
-struct Address {
-    family: u16,
-    flags: u16,
-    interface: u32,
-    queue: u32,
-    shared_umem_fd: u32,
-}
 
 /// struct xdp_statistics.
 #[derive(Clone, Copy, Default)]
@@ -77,16 +47,21 @@ struct Statistics {
     tx_ring_empty: u64,
 }
 
+/// What the kernel counts of a socket.
 #[napi(object)]
-pub struct XdpOptions {
-    pub queue: u32,
-    pub allow_native: bool,
-    pub allow_generic: bool,
+#[derive(Default)]
+pub struct XdpCounts {
+    pub rx_dropped: f64,
+    pub rx_invalid: f64,
+    pub tx_invalid: f64,
+    pub rx_ring_full: f64,
+    pub fill_ring_empty: f64,
+    pub tx_ring_empty: f64,
 }
 
 struct Attached {
     // dropped in this order: program, rings, socket
-    redirect: Redirect,
+    redirect: Arc<Redirect>,
     maps: RingMaps,
     /// Keeps the interface promiscuous.
     _promiscuous: OwnedFd,
@@ -95,8 +70,11 @@ struct Attached {
     /// The kernel's index, when the one that the worker sees is set here, behind frames that were looked at.
     kernel_rx: Option<Ring<crate::ring::Descriptor>>,
     tx_flags: *const u32,
+    fill_flags: *const u32,
     queue: u32,
     is_dead: bool,
+    is_zero_copy: bool,
+    is_busy_polling: bool,
 }
 
 /// A socket on one queue of an interface.
@@ -135,8 +113,32 @@ impl XdpPort {
     /// "native" or "generic"; null when not attached.
     #[napi(getter)]
     pub fn mode(&self) -> Option<String> {
-        let name = |mode| if mode == Mode::Native { "native" } else { "generic" };
-        self.attached.as_ref().map(|attached| name(attached.redirect.mode).to_owned())
+        self.attached.as_ref().map(|attached| attached.redirect.mode.name().to_owned())
+    }
+
+    /// The network card reads and writes the chunks themselves.
+    #[napi(getter)]
+    pub fn is_zero_copy(&self) -> bool {
+        self.attached.as_ref().is_some_and(|attached| attached.is_zero_copy)
+    }
+
+    /// All that the kernel counts, since the port was attached.
+    #[napi]
+    pub fn kernel_counts(&self) -> XdpCounts {
+        let statistics = self.statistics();
+        XdpCounts {
+            rx_dropped: statistics.rx_dropped as f64,
+            rx_invalid: statistics.rx_invalid as f64,
+            tx_invalid: statistics.tx_invalid as f64,
+            rx_ring_full: statistics.rx_ring_full as f64,
+            fill_ring_empty: statistics.fill_ring_empty as f64,
+            tx_ring_empty: statistics.tx_ring_empty as f64,
+        }
+    }
+
+    fn statistics(&self) -> Statistics {
+        let Some(attached) = &self.attached else { return Statistics::default() };
+        get_option::<Statistics>(&attached.fd, SOL_XDP, XDP_STATISTICS, "statistics").unwrap_or_default()
     }
 
     /// Completes checksums of frames that came, and kicks again where frames did not leave. Returns frames looked at.
@@ -146,6 +148,7 @@ impl XdpPort {
         if attached.rings.tx.waiting() > 0 {
             attached.kick(&mut self.counts);
         }
+        attached.wake_receiver();
         attached.look_at_received()
     }
 
@@ -158,9 +161,7 @@ impl XdpPort {
     #[napi]
     pub fn counts(&self) -> PortCounts {
         let mut counts = self.counts;
-        let Some(attached) = &self.attached else { return counts };
-        let statistics = get_option::<Statistics>(&attached.fd, SOL_XDP, XDP_STATISTICS, "statistics");
-        let statistics = statistics.unwrap_or_default();
+        let statistics = self.statistics();
         // a frame that finds the fill ring empty is counted in rx_dropped as well
         counts.rx_dropped += (statistics.rx_dropped + statistics.rx_ring_full) as f64;
         counts.rx_errors += statistics.rx_invalid as f64;
@@ -195,17 +196,19 @@ impl Attached {
             let RingPlace { consumer, entries, mask, .. } = places.rx;
             Some(Ring::new(&rings.memory, &RingPlace { producer: maps.rx_producer, consumer, entries, mask })?)
         };
-        let tx_flags = rings.memory.at(maps.tx_flags, 4, 4)?.cast::<u32>().cast_const();
-        bind(&fd, interface, options.queue)?;
-        // optional: kernels before 6.16 do not know it and send 32 frames a kick
-        let budget = (places.tx.mask + 1).max(TX_BUDGET_MIN);
-        let _ = set_option(&fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, "XDP_MAX_TX_SKB_BUDGET");
+        let flags_at = |offset| rings.memory.at(offset, 4, 4).map(|at| at.cast::<u32>().cast_const());
+        let tx_flags = flags_at(maps.tx_flags)?;
+        let fill_flags = flags_at(maps.fill_flags)?;
+        let is_busy_polling = busy_poll(&fd, options)?;
+        let is_zero_copy = bind_best(&fd, interface, options)?;
+        set_tx_budget(&fd, options.tx_budget.unwrap_or(places.tx.mask + 1));
         let promiscuous = promiscuous(interface)?;
-        let modes = [(options.allow_native, Mode::Native), (options.allow_generic, Mode::Generic)];
+        let allow_generic = options.allow_generic && !is_zero_copy;
+        let modes = [(options.allow_native, Mode::Native), (allow_generic, Mode::Generic)];
         let modes: Vec<Mode> = modes.into_iter().filter(|(allowed, _)| *allowed).map(|(_, mode)| mode).collect();
-        let redirect = Redirect::attach(interface, &modes)?;
-        redirect.insert(options.queue, raw(&fd))?;
+        let redirect = Redirect::of(interface, &modes)?;
         let queue = options.queue;
+        redirect.insert(queue, raw(&fd))?;
         Ok(Attached {
             redirect,
             maps,
@@ -214,9 +217,22 @@ impl Attached {
             rings,
             kernel_rx,
             tx_flags,
+            fill_flags,
             queue,
             is_dead: false,
+            is_zero_copy,
+            is_busy_polling,
         })
+    }
+
+    /// Has the driver go on receiving, where it waits to be told: it ran out of chunks, or we do what its interrupts would do.
+    fn wake_receiver(&self) {
+        if self.is_dead || !(self.is_busy_polling || wants_wakeup(self.fill_flags)) {
+            return;
+        }
+        let none = std::ptr::null_mut();
+        // SAFETY: nothing is received but the order to look at the fill ring.
+        unsafe { libc::recvfrom(raw(&self.fd), none, 0, libc::MSG_DONTWAIT, none.cast(), none.cast()) };
     }
 
     /// Looks at frames that the kernel has put on the rx ring since, and shows them to the worker.
@@ -241,14 +257,15 @@ impl Attached {
 
     fn kick(&mut self, counts: &mut PortCounts) -> u32 {
         let before = self.rings.tx.waiting();
-        while !self.is_dead && self.rings.tx.waiting() > 0 && self.needs_kick() {
+        while !self.is_dead && self.rings.tx.waiting() > 0 && wants_wakeup(self.tx_flags) {
             let waiting = self.rings.tx.waiting();
             // SAFETY: nothing is sent but the order to look at the tx ring.
             let result =
                 unsafe { libc::sendto(raw(&self.fd), std::ptr::null(), 0, libc::MSG_DONTWAIT, std::ptr::null(), 0) };
             let error = if result < 0 { errno() } else { 0 };
             match error {
-                0 | libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR => {}
+                // an interface that is switched off keeps what is on the ring
+                0 | libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR | libc::ENETDOWN => {}
                 _ => self.is_dead = true,
             }
             // no progress: the device has no room, the next call tries again
@@ -260,12 +277,6 @@ impl Attached {
             self.bury(counts);
         }
         before - self.rings.tx.waiting()
-    }
-
-    fn needs_kick(&self) -> bool {
-        // SAFETY: the flags of the tx ring lie in a mapped page, which outlives this port's maps.
-        let flags = unsafe { std::sync::atomic::AtomicU32::from_ptr(self.tx_flags.cast_mut()) };
-        flags.load(std::sync::atomic::Ordering::Acquire) & RING_NEED_WAKEUP != 0
     }
 
     /// The interface is gone and the kernel does not look at the rings any more: frames to send go home from here.
@@ -286,7 +297,7 @@ impl Attached {
 
     /// Program first, then the pages, then the socket: a queue is free again only when nothing of ours refers to it.
     fn close(self) {
-        let Attached { redirect, mut maps, _promiscuous, fd, rings, kernel_rx, queue, .. } = self;
+        let Attached { redirect, mut maps, _promiscuous, fd, rings, kernel_rx, queue, is_zero_copy, .. } = self;
         redirect.remove(queue);
         drop(redirect);
         wait_for_readers();
@@ -299,7 +310,9 @@ impl Attached {
         if let Some(kernel) = kernel_rx {
             rings.rx.set_producer(kernel.producer());
         }
-        reconcile(&rings);
+        if !is_zero_copy {
+            reconcile(&rings);
+        }
     }
 }
 
@@ -331,54 +344,9 @@ fn reconcile(rings: &PortRings) {
     rings.comp.set_producer(producer);
 }
 
-/// Registers all frames of the memory, and sizes the rings. Each port registers them anew: the kernel counts the pages
-/// twice and copies nothing, and no port depends on another's life.
-fn register(fd: &OwnedFd, rings: &PortRings, places: &PortPlaces) -> Result<()> {
-    let registration = UmemRegistration {
-        address: rings.umem.base() as u64,
-        length: rings.umem.size() as u64,
-        chunk_size: rings.umem.chunk_size() as u32,
-        headroom: 0,
-        flags: 0,
-        tx_metadata_size: 0,
-    };
-    set_option(fd, SOL_XDP, XDP_UMEM_REG, &registration, "registering the frames")?;
-    let sizes = [
-        (XDP_UMEM_FILL_RING, &places.fill),
-        (XDP_UMEM_COMPLETION_RING, &places.comp),
-        (XDP_RX_RING, &places.rx),
-        (XDP_TX_RING, &places.tx),
-    ];
-    for (option, place) in sizes {
-        set_option(fd, SOL_XDP, option, &(place.mask + 1), "sizing a ring")?;
-    }
-    Ok(())
-}
-
-fn bind(fd: &OwnedFd, interface: u32, queue: u32) -> Result<()> {
-    let flags = XDP_COPY | XDP_USE_NEED_WAKEUP;
-    let address = Address { family: libc::AF_XDP as u16, flags, interface, queue, shared_umem_fd: 0 };
-    let at: *const Address = &address;
-    let start = Instant::now();
-    loop {
-        // SAFETY: the kernel reads as many bytes of a live address as it has.
-        let result = unsafe { libc::bind(raw(fd), at.cast(), size_of::<Address>() as u32) };
-        if result == 0 || errno() != libc::EBUSY || start.elapsed() > BUSY_MAX {
-            return check(result, &format!("binding to queue {queue}")).map(drop);
-        }
-        sleep(Duration::from_millis(2));
-    }
-}
-
-/// A packet socket that receives nothing and keeps the interface promiscuous while it is open.
-fn promiscuous(interface: u32) -> Result<OwnedFd> {
-    let fd = socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
-    let request = libc::packet_mreq {
-        mr_ifindex: interface as c_int,
-        mr_type: libc::PACKET_MR_PROMISC as u16,
-        mr_alen: 0,
-        mr_address: [0; 8],
-    };
-    set_option(&fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request, "promiscuous mode")?;
-    Ok(fd)
+/// Whether the kernel waits to be told of a ring. The flags of a ring lie in a mapped page, which the caller's maps keep.
+fn wants_wakeup(flags: *const u32) -> bool {
+    // SAFETY: the caller's promise; the word is aligned, and all access is atomic.
+    let flags = unsafe { std::sync::atomic::AtomicU32::from_ptr(flags.cast_mut()) };
+    flags.load(std::sync::atomic::Ordering::Acquire) & RING_NEED_WAKEUP != 0
 }

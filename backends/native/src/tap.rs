@@ -10,10 +10,12 @@ use napi_derive::napi;
 use crate::counts::PortCounts;
 use crate::error::{check, errno, failed};
 use crate::fd;
+use crate::frames::FramePort;
+use crate::handover::{self, HeldDescriptor};
 use crate::link::{ioctl, request};
 use crate::merge::Group;
-use crate::receive::{Message, Receiver, Source, Space};
-use crate::ring::{PortPlaces, PortRings};
+use crate::receive::{Message, Source, Space};
+use crate::ring::PortPlaces;
 use crate::send::{self, Outgoing, Sink};
 use crate::vnet;
 
@@ -39,24 +41,24 @@ pub struct TapOptions {
     pub group: Option<u32>,
     /// Only a device that is there already.
     pub must_exist: Option<bool>,
+    /// One of several queues: each is opened by itself.
+    pub has_queues: Option<bool>,
 }
 
 struct Device {
     fd: OwnedFd,
-    counts: PortCounts,
-    /// Kept between calls for its room.
-    groups: Vec<Group>,
 }
 
-struct Attached {
-    rings: PortRings,
-    receiver: Receiver,
+impl AsRef<OwnedFd> for Device {
+    fn as_ref(&self) -> &OwnedFd {
+        &self.fd
+    }
 }
 
+/// A device, or one queue of it.
 #[napi]
 pub struct TapPort {
-    device: Option<Device>,
-    attached: Option<Attached>,
+    port: FramePort<Device>,
 }
 
 #[napi]
@@ -71,7 +73,7 @@ impl TapPort {
         // SAFETY: the path is a live C string.
         let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC) };
         let fd = fd::own(fd, "/dev/net/tun")?;
-        set_interface(&fd, &name)?;
+        set_interface(&fd, &name, options.has_queues == Some(true))?;
         let header_size = vnet::SIZE as c_int;
         // SAFETY: this request reads one int.
         check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETVNETHDRSZ as _, &header_size) }, "TUNSETVNETHDRSZ")?;
@@ -85,27 +87,34 @@ impl TapPort {
         if let Some(group) = options.group {
             set_number(&fd, TUNSETGROUP, c_ulong::from(group), "TUNSETGROUP")?;
         }
-        Ok(TapPort { device: Some(Device { fd, counts: PortCounts::default(), groups: Vec::new() }), attached: None })
+        Ok(TapPort { port: FramePort::new(Device { fd }) })
+    }
+
+    /// Takes over a device that another process holds, with the frames that wait there.
+    #[napi(factory)]
+    pub fn take(name: String, held: HeldDescriptor) -> Result<TapPort> {
+        let port = TapPort { port: FramePort::new(Device { fd: handover::take(&held)? }) };
+        if port.current_name()?.as_deref() == Some(name.as_str()) {
+            return Ok(port);
+        }
+        Err(Error::from_reason(format!("descriptor {} is not the device {name}", held.fd)))
     }
 
     /// Begins to receive, with the rings in this memory.
     #[napi]
     pub fn attach(&mut self, memory: Uint8Array, places: PortPlaces) -> Result<()> {
-        let rings = PortRings::new(memory, &places)?;
-        let receiver = Receiver::new(&rings);
-        self.attached = Some(Attached { rings, receiver });
-        Ok(())
+        self.port.attach(memory, &places)
     }
 
     #[napi(getter)]
     pub fn fd(&self) -> i32 {
-        self.device.as_ref().map_or(-1, |device| device.fd.as_raw_fd())
+        self.port.fd()
     }
 
     /// The device's name now, in whatever network namespace it is; null when it is gone.
     #[napi]
     pub fn current_name(&self) -> Result<Option<String>> {
-        let Some(device) = &self.device else { return Ok(None) };
+        let Ok(device) = self.port.device() else { return Ok(None) };
         let mut answer = request("any")?;
         if ioctl(&device.fd, TUNGETIFF, &mut answer, "TUNGETIFF").is_err() {
             return Ok(None);
@@ -114,62 +123,49 @@ impl TapPort {
         Ok(String::from_utf8(name).ok())
     }
 
-    /// Moves frames that wait onto the rx ring, after frames that could not leave before. Returns frames received.
     #[napi]
     pub fn poll(&mut self) -> u32 {
-        let (Some(device), Some(Attached { rings, receiver })) = (&mut self.device, &mut self.attached) else {
-            return 0;
-        };
-        if rings.tx.waiting() > 0 {
-            flush(device, rings);
-        }
-        receiver.poll(rings, device)
+        self.port.poll()
     }
 
-    /// Sends what lies on the tx ring. Returns frames sent.
     #[napi]
     pub fn flush(&mut self) -> u32 {
-        match (&mut self.device, &self.attached) {
-            (Some(device), Some(attached)) => flush(device, &attached.rings),
-            _ => 0,
-        }
+        self.port.flush()
     }
 
     #[napi]
     pub fn counts(&self) -> PortCounts {
-        let mut counts = self.device.as_ref().map_or_else(PortCounts::default, |device| device.counts);
-        counts.rx_errors += self.attached.as_ref().map_or(0.0, |attached| attached.receiver.errors as f64);
-        counts
+        self.port.counts()
     }
 
-    /// Lets go of device and memory. Chunks stay on the rings where the worker finds them.
     #[napi]
     pub fn close(&mut self) {
-        self.attached = None;
-        self.device = None;
+        self.port.close();
     }
 }
 
-fn flush(device: &mut Device, rings: &PortRings) -> u32 {
-    let mut counts = device.counts;
-    let sent = send::flush(rings, device, &mut counts);
-    device.counts = counts;
-    sent
-}
-
-/// Ties the descriptor to the named interface. One that was made for several queues wants to be opened as such.
-fn set_interface(fd: &OwnedFd, name: &str) -> Result<()> {
+/// Ties the descriptor to the named interface, as one of its queues when there are to be several. A device that was made
+/// for several wants to be opened as such.
+fn set_interface(fd: &OwnedFd, name: &str, has_queues: bool) -> Result<()> {
     let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
     let mut wanted = request(name)?;
-    wanted.ifr_ifru.ifru_flags = flags as c_short;
-    let what = format!("TUNSETIFF {name}");
-    match ioctl(fd, TUNSETIFF, &mut wanted, &what) {
-        Err(_) if errno() == libc::EINVAL => {
-            wanted.ifr_ifru.ifru_flags = (flags | libc::IFF_MULTI_QUEUE) as c_short;
-            ioctl(fd, TUNSETIFF, &mut wanted, &what)
-        }
-        result => result,
-    }
+    let mut set = |flags: c_int| {
+        wanted.ifr_ifru.ifru_flags = flags as c_short;
+        // SAFETY: this request reads and writes one ifreq.
+        if unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETIFF as _, &mut wanted) } < 0 { errno() } else { 0 }
+    };
+    let error = match set(if has_queues { flags | libc::IFF_MULTI_QUEUE } else { flags }) {
+        libc::EINVAL if !has_queues => set(flags | libc::IFF_MULTI_QUEUE),
+        error => error,
+    };
+    let reason = match error {
+        0 => return Ok(()),
+        libc::EBUSY => format!("{name} is busy: it is open elsewhere"),
+        libc::EINVAL if has_queues => format!("{name} was made for one queue"),
+        libc::E2BIG => format!("{name} has no queue left"),
+        _ => format!("TUNSETIFF {name}: {}", std::io::Error::from_raw_os_error(error)),
+    };
+    Err(Error::from_reason(reason))
 }
 
 /// Older kernels know no segments of UDP.
@@ -184,7 +180,7 @@ fn set_number(fd: &OwnedFd, number: c_ulong, value: c_ulong, what: &str) -> Resu
 }
 
 impl Source for Device {
-    fn read(&mut self, messages: &mut [Message], spaces: &[Space]) -> usize {
+    fn read(&mut self, messages: &mut [Message], spaces: &[Space]) -> std::result::Result<usize, i32> {
         for (i, (message, space)) in messages.iter_mut().zip(spaces).enumerate() {
             let parts = [
                 iovec { iov_base: message.header.as_mut_ptr().cast(), iov_len: vnet::SIZE },
@@ -194,39 +190,30 @@ impl Source for Device {
             // SAFETY: the three parts are live buffers of the sizes given; chunk and slot belong to this receiver.
             let read = unsafe { libc::readv(self.fd.as_raw_fd(), parts.as_ptr(), 3) };
             if read < 0 {
-                if !matches!(errno(), libc::EAGAIN | libc::EINTR) {
-                    self.counts.rx_errors += 1.0;
-                }
-                return i;
+                return if i > 0 { Ok(i) } else { Err(errno()) };
             }
             let size = read as usize;
             message.size = size.saturating_sub(vnet::SIZE);
             message.is_truncated = size >= vnet::SIZE + space.chunk_size + space.slot_size;
             message.tag = None;
         }
-        messages.len()
+        Ok(messages.len())
     }
 }
 
 impl Sink for Device {
-    fn write(&mut self, frames: &[Outgoing], may_merge: bool) -> std::result::Result<usize, i32> {
-        let mut groups = std::mem::take(&mut self.groups);
-        groups.clear();
-        send::group(frames, may_merge, &mut groups);
+    fn write(&mut self, groups: &[Group], frames: &[Outgoing]) -> std::result::Result<usize, i32> {
         let mut parts = [iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; send::PARTS_MAX];
-        let mut written = 0;
-        let mut result = Ok(());
-        for group in &groups {
+        let mut first = 0;
+        for (i, group) in groups.iter().enumerate() {
             let own = &mut parts[..send::parts_of(group)];
-            send::fill(group, &frames[written..written + group.count], own);
+            send::fill(group, &frames[first..first + group.count], own);
             // SAFETY: the parts are live buffers of the sizes given, which the kernel only reads.
             if unsafe { libc::writev(self.fd.as_raw_fd(), own.as_ptr(), own.len() as c_int) } < 0 {
-                result = Err(errno());
-                break;
+                return if i > 0 { Ok(i) } else { Err(errno()) };
             }
-            written += group.count;
+            first += group.count;
         }
-        self.groups = groups;
-        if written > 0 { Ok(written) } else { result.map(|()| 0) }
+        Ok(groups.len())
     }
 }

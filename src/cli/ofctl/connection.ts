@@ -10,7 +10,8 @@ import type { OfMessage } from '../../openflow/message/families.ts';
 import { formatBytes } from '../../openflow/message/format.ts';
 import { decodeMessage, encodeMessage } from '../../openflow/message/message.ts';
 import type { OfVersion } from '../../openflow/version.ts';
-import { type Context, Exit, Fatal } from './context.ts';
+import { Exit, Fatal } from '../common/io.ts';
+import type { Context } from './context.ts';
 
 const DEFAULT_PORT = 6653;
 const DEFAULT_RUNDIR = '/var/run/openvswitch';

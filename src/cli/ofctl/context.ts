@@ -1,36 +1,6 @@
 /** What one run of the program knows: its options, where it reads and writes, and the transaction ids it has given out. */
 
-/** Ends the program with this message. */
-export class Fatal extends Error {
-  readonly status: number;
-
-  constructor(message: string, status = 1) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** Ends the program with what was printed already. */
-export class Exit extends Error {
-  readonly status: number;
-
-  constructor(status: number) {
-    super(`exit ${status}`);
-    this.status = status;
-  }
-}
-
-export interface OfctlIo {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  /** All of standard input. */
-  readonly stdin: () => string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds that only grow. */
-  readonly now: () => number;
-  /** Aborts what runs for ever (monitor, snoop). */
-  readonly signal?: AbortSignal;
-}
+import type { CliIo } from '../common/io.ts';
 
 export interface OfctlOptions {
   /** Bits of wire versions that may be spoken. */
@@ -68,11 +38,11 @@ export interface TlsFiles {
 
 export class Context {
   readonly options: OfctlOptions;
-  readonly io: OfctlIo;
+  readonly io: CliIo;
   readonly #closers = new Set<() => void>();
   #xid = 0;
 
-  constructor(options: OfctlOptions, io: OfctlIo) {
+  constructor(options: OfctlOptions, io: CliIo) {
     this.options = options;
     this.io = io;
   }

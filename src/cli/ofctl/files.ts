@@ -1,7 +1,8 @@
 /** Lines of a file, or of standard input. */
 import { readFileSync } from 'node:fs';
+import { Fatal } from '../common/io.ts';
 import { reasonOf } from './connection.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 
 export interface Line {
   readonly number: number;

@@ -8,9 +8,10 @@ import type { FlowModCommand, FlowModMessage } from '../../openflow/message/flow
 import { formatFlow, type OfFlowStats } from '../../openflow/message/flow-stats.ts';
 import { matchText } from '../../openflow/message/match-text.ts';
 import { decodeMessage } from '../../openflow/message/message.ts';
+import { Exit, Fatal } from '../common/io.ts';
 import { runBundle } from './bundle.ts';
 import { Session } from './connection.ts';
-import { type Context, Exit, Fatal, type SortKey } from './context.ts';
+import type { Context, SortKey } from './context.ts';
 import { linesOf, readText } from './files.ts';
 import { type Names, noNames, parseFlowMod, parseFlowRequest, type Usable } from './flow-text.ts';
 import { fetchNames, putNames, type SwitchNames } from './names.ts';

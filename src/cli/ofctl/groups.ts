@@ -1,8 +1,9 @@
 /** Groups: changing them, and what they are, counted and can. */
 import type { GroupCommand } from '../../openflow/message/group.ts';
 import { OFPG_ALL } from '../../openflow/message/group.ts';
+import { Fatal } from '../common/io.ts';
 import { runBundle } from './bundle.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 import { linesOf, readText } from './files.ts';
 import { parseGroupId, parseGroupMod } from './group-text.ts';
 import { fetchNames } from './names.ts';

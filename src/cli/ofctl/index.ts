@@ -13,8 +13,10 @@
  * are here; ofp-parse-pcap is not. `monitor … resume` prints packets and does not resume them. Tables in printed messages are
  * numbers. A flow's actions are not checked against its match before they are sent: the switch does.
  */
+
+import { type CliIo, Exit, Fatal } from '../common/io.ts';
 import { bundle } from './bundle.ts';
-import { Context, Exit, Fatal, type OfctlIo } from './context.ts';
+import { Context } from './context.ts';
 import { addFlow, addFlows, delFlows, diffFlows, dumpAggregate, dumpFlows, modFlows, replaceFlows } from './flows.ts';
 import {
   addGroup,
@@ -46,8 +48,6 @@ import {
   ping,
   probe,
 } from './various.ts';
-
-export type { OfctlIo } from './context.ts';
 
 type Run = (context: Context, args: readonly string[]) => Promise<void> | void;
 
@@ -155,7 +155,7 @@ function find(words: readonly string[], isReadOnly: boolean): Command {
 /** Ends a run that takes too long, as the signal of an alarm clock does. */
 const ALARM_STATUS = 142;
 
-async function withTimeout(seconds: number | null, io: OfctlIo, run: Promise<void> | void): Promise<void> {
+async function withTimeout(seconds: number | null, io: CliIo, run: Promise<void> | void): Promise<void> {
   if (seconds === null) {
     await run;
     return;
@@ -175,7 +175,7 @@ async function withTimeout(seconds: number | null, io: OfctlIo, run: Promise<voi
 }
 
 /** Runs one command line. @returns the exit status: 0, 1 for an error, 2 when diff-flows found differences */
-export async function runOfctl(args: readonly string[], io: OfctlIo): Promise<number> {
+export async function runOfctl(args: readonly string[], io: CliIo): Promise<number> {
   try {
     const { options, words, wants } = parseCommandLine(args, io.err);
     if (wants === 'help' || wants === 'option') {

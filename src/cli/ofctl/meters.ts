@@ -8,7 +8,8 @@ import {
   OFPM_SLOWPATH,
   type OfMeter,
 } from '../../openflow/message/meter.ts';
-import { type Context, Fatal } from './context.ts';
+import { Fatal } from '../common/io.ts';
+import type { Context } from './context.ts';
 import { parseUint, splitWords } from './key-value.ts';
 import { P } from './protocols.ts';
 import { dump, openForFlowMods } from './session.ts';

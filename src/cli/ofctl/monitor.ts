@@ -4,8 +4,9 @@ import { parseMatch } from '../../openflow/match-text.ts';
 import type { FlowMonitorFlag, OfFlowMonitor } from '../../openflow/message/flow-monitor.ts';
 import { formatBytes } from '../../openflow/message/format.ts';
 import { decodeMessage } from '../../openflow/message/message.ts';
+import { Fatal } from '../common/io.ts';
 import { Session } from './connection.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 import { type Names, parsePort, parseTable } from './flow-text.ts';
 import { parseUint, splitWords } from './key-value.ts';
 import { fetchNames } from './names.ts';
@@ -58,10 +59,7 @@ async function setPacketInFormat(context: Context, session: Session): Promise<vo
 }
 
 /** Time of day as it stands before messages. */
-const stampOf = (): string => {
-  const now = new Date();
-  return `${now.toISOString().replace('T', ' ').replace('Z', '')}: `;
-};
+const stampOf = (date: number): string => `${new Date(date).toISOString().replace('T', ' ').replace('Z', '')}: `;
 
 /** Prints what comes until the connection ends, or the run is broken off. */
 async function listen(context: Context, session: Session): Promise<void> {
@@ -72,7 +70,7 @@ async function listen(context: Context, session: Session): Promise<void> {
     for (;;) {
       const message = await session.receiveOrEnd();
       if (message === null) return;
-      if (options.timestamps) io.err(stampOf());
+      if (options.timestamps) io.err(stampOf(io.date()));
       io.err(formatBytes(message, options.verbosity + 2));
       session.answerEcho(message);
     }

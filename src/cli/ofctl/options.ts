@@ -1,6 +1,7 @@
 /** The command line: options wherever they stand, as getopt_long reads them (ovs-ofctl(8), OPTIONS). */
 import { findField } from '../../openflow/field/index.ts';
-import { Exit, Fatal, type OfctlOptions, type SortKey } from './context.ts';
+import { Exit, Fatal } from '../common/io.ts';
+import type { OfctlOptions, SortKey } from './context.ts';
 import {
   P,
   protocolsFromName,

@@ -1,8 +1,9 @@
 /** Ports and queues: what they are and counted, and changing a port. */
 import { parseOfPort } from '../../flow/text.ts';
 import type { OfPort } from '../../openflow/message/port-desc.ts';
+import { Fatal } from '../common/io.ts';
 import type { Session } from './connection.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 import { fetchPorts } from './names.ts';
 import { dump, using } from './session.ts';
 

@@ -3,8 +3,9 @@
 import type { OfMessage } from '../../openflow/message/families.ts';
 import { formatBytes } from '../../openflow/message/format.ts';
 import type { OfVersion } from '../../openflow/version.ts';
+import { Fatal } from '../common/io.ts';
 import { Session } from './connection.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 import { putNames, type SwitchNames } from './names.ts';
 import { baseProtocol, protocolRow, protocolRows, protocolsText } from './protocols.ts';
 

@@ -3,8 +3,9 @@
 import type { ConfigMessage } from '../../openflow/message/features.ts';
 import { decodeMessage } from '../../openflow/message/message.ts';
 import type { OfTableDesc } from '../../openflow/message/table.ts';
+import { Fatal } from '../common/io.ts';
 import type { Session } from './connection.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 import { parseTable } from './flow-text.ts';
 import { parseUint } from './key-value.ts';
 import { fetchNames } from './names.ts';

@@ -4,8 +4,9 @@ import { type CtFlushMessage, type CtTuple, emptyTuple } from '../../openflow/me
 import type { OfMessage } from '../../openflow/message/families.ts';
 import { formatBytes } from '../../openflow/message/format.ts';
 import type { TlvMapping } from '../../openflow/message/nicira.ts';
+import { Fatal } from '../common/io.ts';
 import { compareBytes } from './bytes.ts';
-import { type Context, Fatal } from './context.ts';
+import type { Context } from './context.ts';
 import { parseUint, splitWords } from './key-value.ts';
 import { fetchNames } from './names.ts';
 import { packetOut as makePacketOut, parsePacket, parsePacketOut } from './packet-out-text.ts';

@@ -5,6 +5,7 @@ import { Entries, NEVER, type RuleId, type Version } from './entries.ts';
 import { PrefixTracker } from './prefix-tracker.ts';
 import { CONJ_ID_WORD, PORTS_WORD, PREFIXES_DEFAULT, type PrefixField } from './prefixes.ts';
 import { hashMask, Shape, wholeKey } from './shape.ts';
+import { StageNodes } from './stages.ts';
 import { Subtable } from './subtable.ts';
 import { KEY_WORDS, swap, WordView } from './words.ts';
 
@@ -20,6 +21,8 @@ export interface NewRule<T> {
   readonly conjunctions?: readonly Conjunction[];
 }
 
+/** Subtables that are tried before the hash table of masks. */
+const LAST_FOUND = 4;
 const none: readonly Conjunction[] = [];
 // One packet goes through the classifiers of many tables
 const flowView = new WordView();
@@ -41,9 +44,17 @@ export class Classifier<T> {
   #prefixes: PrefixTracker;
   readonly #packed = new Int32Array(2 * KEY_WORDS);
   readonly #soft: RuleId[] = [];
-  /** Flow-mods come in runs of one mask. */
-  #lastFound: Subtable | null = null;
+  /** Flow-mods come in runs of a few masks. */
+  readonly #lastFound: (Subtable | null)[] = Array.from({ length: LAST_FOUND }, () => null);
+  #lastFoundAt = 0;
+  /** What seek() found: the words of the key stand in the caller's memory. */
+  #sought: Subtable | null = null;
+  #soughtKey: Int32Array = new Int32Array(0);
+  #soughtMask: Int32Array = new Int32Array(0);
   #size = 0;
+  readonly #stages = new StageNodes();
+  /** Searches so far. */
+  #epoch = 0;
 
   constructor(prefixes: readonly PrefixField[] = PREFIXES_DEFAULT) {
     this.#prefixes = new PrefixTracker(prefixes);
@@ -69,10 +80,9 @@ export class Classifier<T> {
     }
   }
 
-  /** A key made of a rule's value, as words. */
+  /** A rule's value as words of a key: good until the next call. */
   #keyWords(subtable: Subtable, id: RuleId): Int32Array {
-    const key = subtable.shape.unpack(subtable.values, subtable.valueAt(this.#entries.slot[id]!));
-    return new Int32Array(key.bytes.buffer, key.bytes.byteOffset, KEY_WORDS);
+    return subtable.shape.view(subtable.values, subtable.valueAt(this.#entries.slot[id]!));
   }
 
   /** What is put in or taken out from here to publish() does not change which subtables lookups visit, nor their order. */
@@ -99,15 +109,21 @@ export class Classifier<T> {
   }
 
   #findSubtable(mask: Int32Array): Subtable | null {
-    if (this.#lastFound?.shape.isOf(mask)) return this.#lastFound;
+    for (const last of this.#lastFound) if (last?.shape.isOf(mask)) return last;
     const found = this.#byMask.get(hashMask(mask))?.find(({ shape }) => shape.isOf(mask)) ?? null;
-    if (found) this.#lastFound = found;
+    if (found) this.#remember(found);
     return found;
+  }
+
+  #remember(subtable: Subtable): void {
+    this.#lastFound[this.#lastFoundAt] = subtable;
+    this.#lastFoundAt = (this.#lastFoundAt + 1) % LAST_FOUND;
   }
 
   #addSubtable(mask: Int32Array): Subtable {
     const free = this.#subtables.indexOf(null);
-    const subtable = new Subtable(free < 0 ? this.#subtables.length : free, new Shape(mask));
+    const shape = new Shape(mask);
+    const subtable = new Subtable(free < 0 ? this.#subtables.length : free, shape, this.#stages.take(shape));
     this.#prefixes.prepare(subtable, mask);
     this.#subtables[subtable.number] = subtable;
     const hash = hashMask(mask);
@@ -124,7 +140,9 @@ export class Classifier<T> {
     if (left.length > 0) this.#byMask.set(hash, left);
     else this.#byMask.delete(hash);
     this.#subtables[subtable.number] = null;
-    this.#lastFound = null;
+    this.#stages.give(subtable.nodes);
+    this.#lastFound.fill(null);
+    if (this.#sought === subtable) this.#sought = null;
     this.#isStale = true;
     // Lookups come by it until the next publish(); it is empty
   }
@@ -133,11 +151,27 @@ export class Classifier<T> {
    * Puts a rule in. Rules of the same match and priority may stand side by side as long as no version sees two of them:
    * the caller hides the older one first.
    */
-  insert({ match, priority, value, version = 0, conjunctions = none }: NewRule<T>): RuleId {
-    const mask = maskView.get(wholeKey(match.mask));
-    const key = keyView.get(wholeKey(match.key));
-    const subtable = this.#findSubtable(mask) ?? this.#addSubtable(mask);
-    subtable.shape.pack(key, this.#packed, 0);
+  insert(rule: NewRule<T>): RuleId {
+    this.seek(rule.match);
+    return this.insertSought(rule);
+  }
+
+  /** Makes a match ready for findSought() and insertSought(): it must not change until then, and nothing else be sought. */
+  seek({ key, mask }: Match): void {
+    this.#soughtMask = maskView.get(wholeKey(mask));
+    this.#soughtKey = keyView.get(wholeKey(key));
+    this.#sought = this.#findSubtable(this.#soughtMask);
+    this.#sought?.shape.pack(this.#soughtKey, this.#packed, 0);
+  }
+
+  /** insert() of the match that was sought. */
+  insertSought({ priority, value, version = 0, conjunctions = none }: Omit<NewRule<T>, 'match'>): RuleId {
+    const key = this.#soughtKey;
+    const subtable = this.#sought ?? this.#addSubtable(this.#soughtMask);
+    if (this.#sought === null) {
+      subtable.shape.pack(key, this.#packed, 0);
+      this.#sought = subtable;
+    }
     const entries = this.#entries;
     const id = entries.allocate();
     entries.values[id] = value;
@@ -235,13 +269,14 @@ export class Classifier<T> {
     let best: RuleId = -1;
     let bestPriority = Number.NEGATIVE_INFINITY;
     if (wildcards !== null) this.#prefixes.begin();
+    const epoch = ++this.#epoch;
     for (let i = 0; i < published.length; i++) {
       const subtable = published[i]!;
       if (subtable.publishedPriority <= bestPriority) break;
       const id =
         wildcards === null
-          ? subtable.find(entries, key, subtable.shape.mix(0, key, 0, subtable.shape.size), version)
-          : this.#findStaged(subtable, version, key, wildcards);
+          ? subtable.find(entries, key, subtable.nodes.at(-1)!.hashOf(key, epoch), version)
+          : this.#findStaged(subtable, version, key, wildcards, epoch);
       if (id < 0 || entries.priority[id]! <= bestPriority) continue;
       if (hasSoft && this.#conjunctions.has(id)) soft?.push(id);
       else {
@@ -253,34 +288,49 @@ export class Classifier<T> {
   }
 
   /** Looks a flow up in one subtable, stage by stage, and un-wildcards as far as it had to go. */
-  #findStaged(subtable: Subtable, version: Version, key: Int32Array, wildcards: Int32Array): RuleId {
-    const { shape, prefixStages } = subtable;
-    const { ends } = shape;
-    const last = ends.length - 1;
-    let hash = 0;
+  #findStaged(subtable: Subtable, version: Version, key: Int32Array, wildcards: Int32Array, epoch: number): RuleId {
     let from = 0;
-    for (let stage = 0; stage <= last; stage++) {
-      const fields = prefixStages[stage]!;
-      if (fields !== 0 && this.#prefixes.rulesOut(subtable, fields, key, wildcards)) break;
-      const to = ends[stage]!;
-      hash = shape.mix(hash, key, from, to);
-      from = to;
-      if (stage < last) {
-        if (!subtable.mayHave(stage, hash)) break;
-        continue;
-      }
-      const id = subtable.find(this.#entries, key, hash, version);
-      if (id < 0 && shape.portsMask !== 0) {
-        const ports = wildcards[PORTS_WORD]!;
-        shape.addTo(wildcards, from);
-        wildcards[PORTS_WORD] = ports | swap(subtable.decidingPorts(key));
+    const gate = subtable.gate === undefined ? subtable.findGate(this.#stages) : subtable.gate;
+    if (gate !== null) {
+      if (!gate.passes(key, wildcards, epoch)) return -1;
+      if (this.#prefixes.rulesOutFirst(subtable.stageLengths, key, wildcards)) {
+        gate.addTo(wildcards, epoch);
         return -1;
       }
-      shape.addTo(wildcards, from);
-      return id;
+      from = subtable.prefixStage;
     }
-    shape.addTo(wildcards, from);
-    return -1;
+    const { nodes, prefixStages } = subtable;
+    const last = nodes.length - 1;
+    for (let stage = from; stage < last; stage++) {
+      // The gate has asked for those of its own stage
+      const fields = gate !== null && stage === from ? 0 : prefixStages[stage]!;
+      if (fields !== 0 && this.#prefixes.rulesOut(subtable, fields, key, wildcards)) {
+        if (stage > 0) nodes[stage - 1]!.addTo(wildcards, epoch);
+        return -1;
+      }
+      const node = nodes[stage]!;
+      if (subtable.mayHave(stage, node.hashOf(key, epoch))) continue;
+      node.addTo(wildcards, epoch);
+      return -1;
+    }
+    const fields = gate !== null && last === from ? 0 : prefixStages[last]!;
+    if (fields !== 0 && this.#prefixes.rulesOut(subtable, fields, key, wildcards)) {
+      if (last > 0) nodes[last - 1]!.addTo(wildcards, epoch);
+      return -1;
+    }
+    const node = nodes[last]!;
+    const id = subtable.find(this.#entries, key, node.hashOf(key, epoch), version);
+    if (id >= 0 || subtable.shape.portsMask === 0) node.addTo(wildcards, epoch);
+    else this.#addDecidingPorts(subtable, key, wildcards);
+    return id;
+  }
+
+  /** The whole mask, but of the ports only what shows that no rule has them. */
+  #addDecidingPorts(subtable: Subtable, key: Int32Array, wildcards: Int32Array): void {
+    const { shape } = subtable;
+    const ports = wildcards[PORTS_WORD]!;
+    shape.addSome(wildcards, 0, shape.size);
+    wildcards[PORTS_WORD] = ports | swap(subtable.decidingPorts(key));
   }
 
   /**
@@ -332,10 +382,14 @@ export class Classifier<T> {
 
   /** The rule of exactly this match and priority in a version; -1 when there is none. */
   find(match: Match, priority: number, version: Version): RuleId {
-    const mask = maskView.get(wholeKey(match.mask));
-    const subtable = this.#findSubtable(mask);
+    this.seek(match);
+    return this.findSought(priority, version);
+  }
+
+  /** find() of the match that was sought. */
+  findSought(priority: number, version: Version): RuleId {
+    const subtable = this.#sought;
     if (!subtable?.hasPriority(priority)) return -1;
-    subtable.shape.pack(keyView.get(wholeKey(match.key)), this.#packed, 0);
     const entries = this.#entries;
     let id = subtable.first(entries, this.#packed, 0);
     while (id >= 0 && (entries.priority[id] !== priority || !entries.isVisible(id, version))) id = entries.next[id]!;
@@ -369,6 +423,7 @@ export class Classifier<T> {
    * during the visit, but not removed, and none may be put in.
    */
   forEach(version: Version, within: Match | null, visit: (id: RuleId, value: T) => void): void {
+    if (this.#isStale && !this.#isDeferred) this.#arrange();
     const entries = this.#entries;
     const key = within && new Int32Array(new Uint8Array(wholeKey(within.key).bytes).buffer);
     const limit = within && new Shape(maskView.get(wholeKey(within.mask)));

@@ -6,6 +6,16 @@ export class HashCounts {
   #counts = new Int32Array(PLACES_AT_FIRST);
   #used = 0;
 
+  /** The hash when there is one only; null for none or several. */
+  get only(): number | null {
+    return this.#used === 1 ? this.#hashes[this.#counts.findIndex((count) => count !== 0)]! : null;
+  }
+
+  /** Different hashes. */
+  get size(): number {
+    return this.#used;
+  }
+
   has(hash: number): boolean {
     return this.#counts[this.#find(hash)] !== 0;
   }

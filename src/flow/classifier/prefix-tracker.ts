@@ -17,6 +17,9 @@ const ETH_TYPE_WORD = ETH_TYPE_OFFSET >> 2;
 const ethTypeOf = (key: Int32Array): number =>
   (swap(key[ETH_TYPE_WORD]!) >>> (16 - 8 * (ETH_TYPE_OFFSET & 3))) & 0xffff;
 
+/** Lengths of prefixes that fit in a number, a byte each. */
+const PACKED_MAX = 3;
+
 /** What one trie says of the packet that is looked up. */
 class Tracked {
   readonly place: PrefixPlace;
@@ -25,6 +28,8 @@ class Tracked {
   /** False when the field means something else in this packet, and nothing can be skipped. */
   isApplicable = false;
   bits = 0;
+  /** The bits are in the wildcards of this search. */
+  isAdded = false;
 
   constructor(name: PrefixField) {
     this.place = prefixPlace(name);
@@ -50,6 +55,41 @@ export class PrefixTracker {
       });
       return fields;
     });
+    this.#prepareFirst(subtable);
+  }
+
+  /** The first stage that looks at prefixes, and which: when they fit in a number, and stages come before it. */
+  #prepareFirst(subtable: Subtable): void {
+    const stage = subtable.prefixStages.findIndex((fields) => fields !== 0);
+    subtable.prefixStage = 0;
+    subtable.gate = undefined;
+    if (stage <= 0 || this.#tracked.length > PACKED_MAX) return;
+    subtable.prefixStage = stage;
+    subtable.stageLengths = 0;
+    for (let i = 0; i < this.#tracked.length; i++) {
+      const isHere = ((subtable.prefixStages[stage]! >>> i) & 1) === 1;
+      if (isHere) subtable.stageLengths |= subtable.prefixLengths[i]! << (8 * i);
+    }
+  }
+
+  /** rulesOut() in the subtable's first stage with prefixes. */
+  rulesOutFirst(stageLengths: number, key: Int32Array, wildcards: Int32Array): boolean {
+    for (let i = 0, lengths = stageLengths; lengths !== 0; i++, lengths >>>= 8) {
+      const length = lengths & 0xff;
+      if (length !== 0 && this.#rulesOut(this.#tracked[i]!, length, key, wildcards)) return true;
+    }
+    return false;
+  }
+
+  #rulesOut(tracked: Tracked, length: number, key: Int32Array, wildcards: Int32Array): boolean {
+    if (!tracked.isAsked) this.#ask(tracked, key);
+    if (!tracked.isApplicable || tracked.trie.hasLength(length)) return false;
+    if (tracked.bits > length) return hasPrefixBits(wildcards, tracked.place, tracked.bits);
+    if (!tracked.isAdded) {
+      tracked.isAdded = true;
+      addPrefixBits(wildcards, tracked.place, tracked.bits);
+    }
+    return true;
   }
 
   /** A rule with this key came (1) or went (-1). */
@@ -72,6 +112,7 @@ export class PrefixTracker {
   #ask(tracked: Tracked, key: Int32Array): void {
     const { place, trie } = tracked;
     tracked.isAsked = true;
+    tracked.isAdded = false;
     tracked.isApplicable = place.ethType === 0 || ethTypeOf(key) === place.ethType;
     if (!tracked.isApplicable) return;
     readPrefixValue(key, place, this.#value);
@@ -86,15 +127,7 @@ export class PrefixTracker {
   rulesOut(subtable: Subtable, fields: number, key: Int32Array, wildcards: Int32Array): boolean {
     for (let i = 0; fields >>> i !== 0; i++) {
       if (((fields >>> i) & 1) === 0) continue;
-      const tracked = this.#tracked[i]!;
-      if (!tracked.isAsked) this.#ask(tracked, key);
-      const length = subtable.prefixLengths[i]!;
-      if (!tracked.isApplicable || tracked.trie.hasLength(length)) continue;
-      if (tracked.bits <= length) {
-        addPrefixBits(wildcards, tracked.place, tracked.bits);
-        return true;
-      }
-      if (hasPrefixBits(wildcards, tracked.place, tracked.bits)) return true;
+      if (this.#rulesOut(this.#tracked[i]!, subtable.prefixLengths[i]!, key, wildcards)) return true;
     }
     return false;
   }

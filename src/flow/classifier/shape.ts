@@ -25,6 +25,10 @@ const finish = (hash: number): number => {
   return mixed ^ (mixed >>> 13);
 };
 
+/** For reading values of rules as keys, one at a time: zero but for what view() wrote last. */
+const unpacked = new Int32Array(KEY_WORDS);
+let unpackedWords: Uint16Array = new Uint16Array(0);
+
 export class Shape {
   /** Words of the key that count, stage by stage; a word with bytes of two stages is there twice. */
   readonly words: Uint16Array;
@@ -104,10 +108,10 @@ export class Shape {
     return finish(hash);
   }
 
-  /** Adds the first words of the mask to wildcards. */
-  addTo(wildcards: Int32Array, to: number): void {
+  /** Adds some of the words of the mask to wildcards. */
+  addSome(wildcards: Int32Array, from: number, to: number): void {
     const { words, masks } = this;
-    for (let i = 0; i < to; i++) wildcards[words[i]!]! |= masks[i]!;
+    for (let i = from; i < to; i++) wildcards[words[i]!]! |= masks[i]!;
   }
 
   /** Whether every bit of this mask is in another one. */
@@ -121,6 +125,15 @@ export class Shape {
   isOf(mask: Int32Array): boolean {
     for (let word = 0; word < KEY_WORDS; word++) if (this.#whole[word] !== mask[word]) return false;
     return true;
+  }
+
+  /** The words of the key that a packed value is: good until the next call. */
+  view(values: Int32Array, at: number): Int32Array {
+    for (const word of unpackedWords) unpacked[word] = 0;
+    const { words } = this;
+    for (let i = 0; i < words.length; i++) unpacked[words[i]!]! |= values[at + i]!;
+    unpackedWords = words;
+    return unpacked;
   }
 
   /** A key made of a packed value; of the mask itself without one. */

@@ -9,6 +9,7 @@ import { HashCounts } from './counts.ts';
 import type { Entries, RuleId, Version } from './entries.ts';
 import { PORTS_WORD } from './prefixes.ts';
 import type { Shape } from './shape.ts';
+import type { Gate, StageNode, StageNodes } from './stages.ts';
 import { PrefixTrie } from './trie.ts';
 import { swap } from './words.ts';
 
@@ -21,10 +22,18 @@ const trailingZeros = (word: number): number => 31 - Math.clz32(word & -word);
 export class Subtable {
   readonly number: number;
   readonly shape: Shape;
+  /** By stage of the shape. */
+  readonly nodes: readonly StageNode[];
   /** By tracked prefix field: bits of the prefix in this mask; 0 when it is not a prefix or not there. */
   prefixLengths: Uint8Array = new Uint8Array(0);
   /** By stage of the shape: bit i says that prefix field i is looked at there. */
   prefixStages: Uint8Array = new Uint8Array(0);
+  /** The first stage that looks at prefixes; 0 for none, or for the first of all. */
+  prefixStage = 0;
+  /** Bits of the prefixes that this stage looks at, one byte a tracked field. */
+  stageLengths = 0;
+  /** Of the stages before; null when there is none, undefined when that is to be found out. */
+  gate: Gate | null | undefined = undefined;
   /** By stage of the shape but the last. */
   readonly #counts: HashCounts[];
   readonly #portsTrie: PrefixTrie | null;
@@ -41,13 +50,29 @@ export class Subtable {
   /** The highest priority as lookups know it: of the last time that the classifier was published. */
   publishedPriority = Number.NEGATIVE_INFINITY;
 
-  constructor(number: number, shape: Shape) {
+  constructor(number: number, shape: Shape, nodes: readonly StageNode[]) {
     this.number = number;
+    this.nodes = nodes;
     this.shape = shape;
     this.#counts = Array.from(shape.ends.subarray(1), () => new HashCounts());
     this.#portsLength = shape.portsMask === 0 ? 0 : 32 - trailingZeros(shape.portsMask);
     this.#portsTrie = shape.portsMask === 0 ? null : new PrefixTrie();
     this.#values = new Int32Array(shape.size);
+  }
+
+  /** The gate of this moment: it is another one when a rule of other values comes. */
+  findGate(stages: StageNodes): Gate | null {
+    if (this.gate !== undefined) return this.gate;
+    this.gate = null;
+    if (this.prefixStage === 0) return null;
+    const hashes: number[] = [];
+    for (const counts of this.#counts.slice(0, this.prefixStage)) {
+      const { only } = counts;
+      if (only === null) return null;
+      hashes.push(only);
+    }
+    this.gate = stages.gate(this.nodes[this.prefixStage - 1]!, hashes);
+    return this.gate;
   }
 
   get hasPrefixes(): boolean {
@@ -175,8 +200,11 @@ export class Subtable {
     let hash = 0;
     for (let stage = 0; stage < this.#counts.length; stage++) {
       hash = shape.mixPacked(hash, values, at, stage === 0 ? 0 : shape.ends[stage - 1]!, shape.ends[stage]!);
-      if (change === 1) this.#counts[stage]!.add(shape.finish(hash));
-      else this.#counts[stage]!.delete(shape.finish(hash));
+      const counts = this.#counts[stage]!;
+      const before = counts.size;
+      if (change === 1) counts.add(shape.finish(hash));
+      else counts.delete(shape.finish(hash));
+      if (counts.size !== before && stage < this.prefixStage) this.gate = undefined;
     }
     if (!this.#portsTrie) return;
     // The word of the ports is the last one in which they count
@@ -219,15 +247,14 @@ export class Subtable {
     }
   }
 
-  /** Whether the key's words up to the end of a stage could be those of some rule. @param hash what mix() gave for them */
+  /** Whether the key's words up to the end of a stage could be those of some rule. @param hash of them, finished */
   mayHave(stage: number, hash: number): boolean {
-    return this.#counts[stage]!.has(this.shape.finish(hash));
+    return this.#counts[stage]!.has(hash);
   }
 
-  /** The visible rule of the highest priority that a key falls under; -1 when there is none. @param mixed of the whole key */
-  find<T>(entries: Entries<T>, key: Int32Array, mixed: number, version: Version): RuleId {
+  /** The visible rule of the highest priority that a key falls under; -1 when there is none. @param hash of the whole key, finished */
+  find<T>(entries: Entries<T>, key: Int32Array, hash: number, version: Version): RuleId {
     const { shape } = this;
-    const hash = shape.finish(mixed);
     const places = this.#places;
     const last = places.length - 1;
     for (let place = hash & last; ; place = (place + 1) & last) {

@@ -6,7 +6,7 @@
  * with Node; an empty file is an empty database to it, and it writes nothing into it.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -86,6 +86,15 @@ function isLocked(path: string): boolean {
 
 /** The lock file of a database file, as the reference names it. */
 export const lockFileOf = (database: string): string => join(dirname(database), `.${basename(database)}.~lock~`);
+
+/** Gives this process the name that scripts look for in /proc: ovs-ctl believes that a daemon runs when its process has it. */
+export function nameProcess(name: string): void {
+  try {
+    writeFileSync('/proc/self/comm', name);
+  } catch {
+    // no Linux
+  }
+}
 
 export const isDetachedChild = (): boolean => process.env[DETACHED] === '1';
 

@@ -112,7 +112,8 @@ export class DemoNetwork {
 
   #startSwitch(name: Hypervisor, vms: readonly Vm[]): void {
     writeFileSync(this.#file(name), fileOf(name, vms, this.#backend));
-    const command = [process.argv[1]!, 'run', this.#file(name), '--ctl', this.#control(name)];
+    const state = join(this.#ground.folder, name);
+    const command = [process.argv[1]!, 'run', this.#file(name), '--state', state, '--ctl', this.#control(name)];
     const child = this.#ground.start(name, process.execPath, ...command);
     const said: string[] = [];
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {

@@ -5,43 +5,18 @@ import { CommandError, ControlSocket, OvsdbError, Server } from '../../ovsdb/ind
 import { isDetachedChild, LockedFile, lockFileOf, sayReady, writePidfile } from '../daemon/process.ts';
 import { Vlog } from '../daemon/vlog.ts';
 import { registerLogCommands } from '../daemon/vlog-commands.ts';
+import { databaseModules } from '../daemon/vlog-modules.ts';
 import { UsageError } from '../failure.ts';
-import type { Options } from './options.ts';
+import { type Options, versionText } from './options.ts';
+import { logFileOf, type Places } from './places.ts';
 import { Remotes } from './remotes.ts';
 
 const TIMER_MAX = 2 ** 31 - 1;
-export const versionText = 'ovsdb-server (Weft, for Open vSwitch) 3.1.0\n';
-
-export interface Places {
-  readonly run: string;
-  readonly log: string;
-  readonly database: string;
-}
-
-export function placesOf(env: NodeJS.ProcessEnv): Places {
-  return {
-    run: env.OVS_RUNDIR || '/var/run/openvswitch',
-    log: env.OVS_LOGDIR || '/var/log/openvswitch',
-    database: env.OVS_DBDIR || (env.OVS_SYSCONFDIR ? `${env.OVS_SYSCONFDIR}/openvswitch` : '/etc/openvswitch'),
-  };
-}
-
-const logFileOf = (name: string, places: Places): string => resolve(name || `${places.log}/ovsdb-server.log`);
-
-/** The watching process's line about a child that died. */
-export function logFault(options: Options, signal: string): void {
-  if (options.logFile === null) return;
-  const log = new Vlog();
-  log.configure('console:off');
-  log.open(logFileOf(options.logFile, placesOf(process.env)));
-  log.log('daemon', 'ERR', `child process died (killed (${signal})), restarting`);
-  log.close();
-}
 
 export class Daemon {
   readonly #options: Options;
   readonly #places: Places;
-  readonly #log = new Vlog();
+  readonly #log = new Vlog(databaseModules);
   readonly #server: Server;
   readonly #remotes: Remotes;
   readonly #control: ControlSocket | null;

@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../failure.ts';
 
+export const versionText = 'ovsdb-server (Weft, for Open vSwitch) 3.1.0\n';
+
 export interface Options {
   readonly databases: readonly string[];
   readonly remotes: readonly string[];

@@ -7,10 +7,11 @@ import { UsageError } from '../failure.ts';
 const ANSWER_SIZE_MAX = 64 << 20;
 const TIMEOUT_MS = 5000;
 
-/** The folder of control sockets. */
-export const runFolder = (env: NodeJS.ProcessEnv): string => env.WEFT_RUNDIR ?? env.OVS_RUNDIR ?? '/var/run/weft';
+/** Where processes have their state folders that go with them, by number. */
+export const runFolder = (env: NodeJS.ProcessEnv): string => env.WEFT_RUNDIR ?? '/var/run/weft';
 
-export const socketOf = (folder: string, pid: number): string => join(folder, `weft.${pid}.ctl`);
+/** The state folder of a switch that a database configures. */
+export const stateFolder = (env: NodeJS.ProcessEnv): string => env.WEFT_STATEDIR ?? '/var/lib/weft';
 
 /** One command on a control socket. @throws Error with the answer's error, or why there was none */
 export function askControl(path: string, method: string, params: readonly string[] = []): Promise<string> {
@@ -40,20 +41,33 @@ export function askControl(path: string, method: string, params: readonly string
   return promise;
 }
 
+const list = (folder: string): string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+};
+
 /** The control socket of the one `weft run` there is. @throws UsageError when there is none, or more than one */
 export async function findControl(env: NodeJS.ProcessEnv): Promise<string> {
   const folder = runFolder(env);
-  let names: string[] = [];
-  try {
-    names = readdirSync(folder).filter((name) => /^weft\.\d+\.ctl$/.test(name));
-  } catch {
-    // no folder, no socket
-  }
-  const paths = names.map((name) => join(folder, name));
+  const own = list(folder).filter((name) => /^\d+$/.test(name));
+  const folders = [
+    ...own.map((name) => join(folder, name, 'run')),
+    join(stateFolder(env), 'run'),
+    ...(env.OVS_RUNDIR ? [env.OVS_RUNDIR] : []),
+  ];
+  const paths = folders.flatMap((one) =>
+    list(one)
+      .filter((name) => /^ovs-vswitchd\.\d+\.ctl$/.test(name))
+      .map((name) => join(one, name)),
+  );
   // a process that was killed leaves its socket behind
   const answers = await Promise.allSettled(paths.map((path) => askControl(path, 'version')));
   const alive = paths.filter((_, i) => answers[i]!.status === 'fulfilled');
   if (alive.length === 1) return alive[0]!;
-  if (alive.length === 0) throw new UsageError(`no "weft run" has its control socket in ${folder}: name it with --ctl`);
+  if (alive.length === 0)
+    throw new UsageError(`no "weft run" was found in ${folder}: name its control socket with --ctl`);
   throw new UsageError(`more than one "weft run": name its control socket with --ctl (${alive.join(', ')})`);
 }

@@ -1,13 +1,12 @@
-/** OpenFlow flows of a file: checked as text, and put into a bridge as one bundle, all or none. */
+/** OpenFlow flows of a file: checked as text, compared with a bridge's, and put in their place as one bundle, all or none. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { noNames, parseFlowMod } from '../../cli/ofctl/flow-text.ts';
-import type { Micros } from '../../lib/clock.ts';
-import type { OfPeer, OfRequest } from '../../ofproto/connections/types.ts';
-import type { FlowModMessage } from '../../openflow/message/flow-mod.ts';
-import { decodeMessage, encodeMessage } from '../../openflow/message/message.ts';
-import type { Switch } from '../../vswitchd/switch.ts';
+import { runOfctl } from '../../cli/ofctl/index.ts';
+import { clientIo } from '../client-process.ts';
 
-/** OpenFlow 1.5. */
-const VERSION = 6;
+const TIMEOUT_SECONDS = 30;
 
 /** What is wrong with a flow; null for nothing. */
 export function checkFlow(line: string, isPort: (name: string) => boolean): string | null {
@@ -15,47 +14,75 @@ export function checkFlow(line: string, isPort: (name: string) => boolean): stri
   return read.ok ? null : read.error;
 }
 
-/** Bundles are answered by their result; nothing else is asked of this peer. */
-const peer: OfPeer = {
-  id: 0,
-  name: 'file',
-  version: VERSION,
-  hasTableIds: false,
-  usesNxm: true,
-  kind: 'primary',
-  role: 'equal',
-  missSendLength: 0,
-  wantsInvalidTtl: false,
-  reply: () => undefined,
-  replyMultipart: () => undefined,
-  fail: () => undefined,
-};
-
-/** As it would come from a controller. */
-function requestOf(message: FlowModMessage, xid: number): OfRequest {
-  const bytes = encodeMessage(message, VERSION, xid)!;
-  const envelope = decodeMessage(bytes);
-  if (!envelope.ok) throw new Error(`a flow that is not read back: ${JSON.stringify(envelope.error)}`);
-  return { envelope: envelope.value, bytes };
+interface Answer {
+  readonly status: number;
+  readonly out: string;
+  /** Without the program's name before it. */
+  readonly error: string;
 }
 
-/**
- * Puts flows in place of all that a bridge has.
- * @param lines null for the one flow of a bridge without any: NORMAL
- * @returns what is wrong; null for nothing
- */
-export function setFlows(target: Switch, bridge: string, lines: readonly string[] | null, now: Micros): string | null {
-  const port = (name: string): number | null => target.port(bridge, name)?.ofport ?? null;
-  const messages: FlowModMessage[] = [];
-  const all = lines ?? ['priority=0,actions=NORMAL'];
-  for (const [line, command] of [['', 'delete'] as const, ...all.map((text) => [text, 'add'] as const)]) {
-    const read = parseFlowMod(line, command, { ...noNames, port });
-    if (!read.ok) return `${line}: ${read.error}`;
-    messages.push(read.value.value);
+async function ofctl(...words: readonly string[]): Promise<Answer> {
+  let [out, error] = ['', ''];
+  const io = clientIo(
+    (text) => {
+      out += text;
+    },
+    (text) => {
+      error += text;
+    },
+  );
+  const status = await runOfctl([`--timeout=${TIMEOUT_SECONDS}`, ...words], { ...io, stdin: () => '', env: {} });
+  return { status, out, error: error.trimEnd().replace(/^ovs-ofctl: /, '') };
+}
+
+/** The flows of one bridge, by its management socket. */
+export class BridgeFlows {
+  readonly #target: string;
+
+  constructor(runFolder: string, bridge: string) {
+    this.#target = `unix:${join(runFolder, `${bridge}.mgmt`)}`;
   }
-  const failure = target.ofproto(bridge).requests.commitBundle(peer, messages.map(requestOf), now);
-  if (!failure) return null;
-  const { error, request } = failure;
-  const line = all[request.envelope.header.xid - 1] ?? '';
-  return `${line}: ${typeof error === 'string' ? error : error.name}`;
+
+  async #withFile<T>(lines: readonly string[], use: (file: string) => Promise<T>): Promise<T> {
+    const folder = mkdtempSync(join(tmpdir(), 'weft-flows-'));
+    const file = join(folder, 'flows');
+    try {
+      writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+      return await use(file);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  /** Puts flows in place of all that the bridge has. @returns how many lines a comparison had @throws Error with what is wrong */
+  replace(lines: readonly string[]): Promise<number> {
+    return this.#withFile(lines, async (file) => {
+      const before = await this.#compare(file);
+      if (before.length === 0) return 0;
+      const { status, error } = await ofctl('--bundle', 'replace-flows', this.#target, file);
+      if (status !== 0) throw new Error(this.#plain(error, file));
+      return before.length;
+    });
+  }
+
+  /** What is in the bridge and not among the lines (-), and the other way round (+). @throws Error with what is wrong */
+  compare(lines: readonly string[]): Promise<readonly string[]> {
+    return this.#withFile(lines, (file) => this.#compare(file));
+  }
+
+  async #compare(file: string): Promise<readonly string[]> {
+    const { status, out, error } = await ofctl('diff-flows', this.#target, file);
+    if (status !== 0 && status !== 2) throw new Error(this.#plain(error, file));
+    return out.split('\n').filter(Boolean);
+  }
+
+  /** The bridge's flows as lines that replace() takes. @throws Error with what is wrong */
+  async read(): Promise<readonly string[]> {
+    const lines = await this.compare([]);
+    return lines.filter((line) => line.startsWith('-')).map((line) => line.slice(1));
+  }
+
+  #plain(error: string, file: string): string {
+    return error.replaceAll(`${file}:`, 'flow ');
+  }
 }

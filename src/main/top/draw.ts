@@ -51,6 +51,24 @@ function portRow(paint: Paint, port: PortStatus, before: PortStatus | undefined,
   ];
 }
 
+/** Workers in threads: totals, or what came since the picture before, a second. */
+function workerLines(paint: Paint, status: RunStatus, last: RunStatus | null, seconds: number | null): string[] {
+  if (status.workers.length === 0) return [];
+  const head = ['worker', 'CPU', 'ports', 'packets', 'handed over', 'misses', 'deaths'].map((text) =>
+    paint('bold', text),
+  );
+  const rows = status.workers.map((worker, i) => {
+    const value = (name: 'rxPackets' | 'handedOver' | 'misses'): string => {
+      const before = seconds === null ? 0 : (last?.workers[i]?.[name] ?? 0);
+      return short(Math.max(0, worker[name] - before) / (seconds ?? 1));
+    };
+    const { index, cpu, ports, deaths } = worker;
+    const counts = [value('rxPackets'), value('handedOver'), value('misses')];
+    return [`${index}`, cpu === null ? 'any' : `${cpu}`, `${ports}`, ...counts, `${deaths}`];
+  });
+  return ['', table([head, ...rows], 0)];
+}
+
 /** @param last the picture before, for rates; null for totals */
 export function drawTop(paint: Paint, status: RunStatus, last: RunStatus | null): string {
   const seconds = last && status.uptime > last.uptime ? status.uptime - last.uptime : null;
@@ -71,7 +89,7 @@ export function drawTop(paint: Paint, status: RunStatus, last: RunStatus | null)
   const { cache_hits: cache = 0, megaflow_hits: megaflow = 0, misses = 0 } = status.worker;
   const drops = Object.entries(status.drops).sort(([, a], [, b]) => b - a);
   const lines = [
-    `${paint('bold', 'weft')} ${status.pid} · ${status.file} · up ${duration(status.uptime)} · ` +
+    `${paint('bold', 'weft')} ${status.pid} · ${status.file ?? 'database'} · up ${duration(status.uptime)} · ` +
       `CPU ${(cpu / 10_000).toFixed(1)} % · ${short(status.memory)}B`,
     `${status.flows} megaflows · ${short(cache)} cache hits · ${short(megaflow)} megaflow hits · ${short(misses)} misses`,
     ...status.bridges
@@ -79,6 +97,7 @@ export function drawTop(paint: Paint, status: RunStatus, last: RunStatus | null)
       .map(({ name, error }) => paint('yellow', `${name}: ${error}`)),
     '',
     table([head.map((text) => paint('bold', text)), ...rows], 0),
+    ...workerLines(paint, status, last, seconds),
     '',
     drops.length === 0 ? 'nothing was dropped' : paint('bold', 'dropped'),
     ...drops.slice(0, DROPS_MAX).map(([reason, count]) => `  ${reason.padEnd(28)} ${count}`),

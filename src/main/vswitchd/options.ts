@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 import type { DummyMode } from '../../vswitchd/database/devices.ts';
 import { UsageError } from '../failure.ts';
 
+export const versionText = 'ovs-vswitchd (Weft, for Open vSwitch) 3.1.0';
+
 export interface Options {
   /** Where the database is. */
   readonly remote: string;

@@ -4,30 +4,19 @@ import { resolve } from 'node:path';
 import { ControlSocket } from '../../ovsdb/index.ts';
 import { SwitchDaemon } from '../../vswitchd/database/daemon.ts';
 import { registerCommands } from '../../vswitchd/unixctl/index.ts';
+import { handOver, heldDevices } from '../daemon/handover.ts';
 import { isDetachedChild, type LockedFile, sayReady, writePidfile } from '../daemon/process.ts';
 import { Vlog } from '../daemon/vlog.ts';
 import { registerLogCommands } from '../daemon/vlog-commands.ts';
+import { switchModules } from '../daemon/vlog-modules.ts';
 import { UsageError } from '../failure.ts';
-import type { Options } from './options.ts';
-
-export const versionText = 'ovs-vswitchd (Weft, for Open vSwitch) 3.1.0';
-
-const logFileOf = ({ logFile, logFolder }: Options): string => resolve(logFile || `${logFolder}/ovs-vswitchd.log`);
-
-/** The watching process's line about a child that died. */
-export function logFault(options: Options, signal: string): void {
-  if (options.logFile === null) return;
-  const log = new Vlog();
-  log.configure('console:off');
-  log.open(logFileOf(options));
-  log.log('daemon', 'ERR', `child process died (killed (${signal})), restarting`);
-  log.close();
-}
+import { logFileOf } from './log.ts';
+import { type Options, versionText } from './options.ts';
 
 function openLog(options: Options, log: Vlog): void {
   for (const spec of options.levels) {
     const problem = log.configure(spec);
-    if (problem !== null) throw new UsageError(problem);
+    if (problem !== null) throw new UsageError(`processing "${spec}": ${problem}`);
   }
   if (options.logFile === null) return;
   const path = logFileOf(options);
@@ -51,11 +40,12 @@ function lockPidfile(options: Options): LockedFile | null {
 
 /** Runs until a signal or `exit`. @throws UsageError when it cannot start */
 export async function runDaemon(options: Options): Promise<void> {
-  const log = new Vlog();
+  const log = new Vlog(switchModules);
   openLog(options, log);
   const pidfile = lockPidfile(options);
   const path = options.unixctl ?? `${options.runFolder}/ovs-vswitchd.${process.pid}.ctl`;
   const control = path === 'none' ? null : new ControlSocket(resolve(options.runFolder, path));
+  const held = heldDevices(options.runFolder);
   const daemon = new SwitchDaemon({
     remote: options.remote,
     folder: options.runFolder,
@@ -63,7 +53,9 @@ export async function runDaemon(options: Options): Promise<void> {
     random: (size) => Uint8Array.from(randomBytes(size)),
     log: (module, level, text) => log.log(module, level, text),
     version: versionText,
+    held: held.devices,
     ready: () => {
+      held.release();
       if (!isDetachedChild()) return;
       if (options.mustChangeFolder) process.chdir('/');
       log.configure('console:off');
@@ -82,7 +74,11 @@ export async function runDaemon(options: Options): Promise<void> {
   if (control) {
     registerCommands(control, daemon, versionText);
     registerLogCommands(control, log);
-    control.register('exit', '[--cleanup]', 0, 1, () => {
+    control.register('exit', '[--cleanup]', 0, 1, ([word]) => {
+      if (word !== '--cleanup') {
+        handOver(options.runFolder, daemon.holdable());
+        daemon.keepsDevices = true;
+      }
       setImmediate(() => void stop().then(() => process.exit(0)));
       return '';
     });

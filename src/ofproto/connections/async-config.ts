@@ -51,11 +51,12 @@ export function asyncDefault(version: OfVersion): AsyncConfig {
 
 /** The configuration after a set-async message. */
 export function asyncSet(base: AsyncConfig, masks: AsyncMessage['masks'], version: OfVersion): AsyncConfig {
-  const { packet_in: packetIn } = masks;
-  if (!packetIn) return { ...base, ...masks };
-  const primary = withMisses(packetIn.primary, version);
-  const secondary = withMisses(packetIn.secondary, version);
-  return { ...base, ...masks, packet_in: { primary, secondary } };
+  const set = (type: AsyncType): AsyncMask => ({ ...base[type], ...masks[type] });
+  const types = (Object.keys(masks) as AsyncType[]).map((type) => [type, set(type)]);
+  const config: AsyncConfig = { ...base, ...Object.fromEntries(types) };
+  if (!masks.packet_in) return config;
+  const { primary, secondary } = config.packet_in;
+  return { ...config, packet_in: { primary: withMisses(primary, version), secondary: withMisses(secondary, version) } };
 }
 
 /** The configuration as a message tells it. */

@@ -9,12 +9,12 @@
  * looked at, and wantsInput is false. Asynchronous messages beyond ASYNC_BYTES_MAX are dropped and counted.
  */
 import { type Micros, SECOND } from '../../lib/clock.ts';
-import { MultipartReassembler, segmentMultipart } from '../../openflow/connection/multipart.ts';
+import { MultipartReassembler, multipartPieces } from '../../openflow/connection/multipart.ts';
 import { errorInVersionOf, Session } from '../../openflow/connection/session.ts';
 import type { OfError } from '../../openflow/error.ts';
+import type { FlowForm } from '../../openflow/message/codec.ts';
 import type { OfMessage } from '../../openflow/message/families.ts';
-import { identify } from '../../openflow/message/header.ts';
-import { encodeMessage } from '../../openflow/message/message.ts';
+import { encodeBody, encodeMessage } from '../../openflow/message/message.ts';
 import type { AsyncType } from '../../openflow/message/role.ts';
 import type { OfVersion } from '../../openflow/version.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
@@ -97,6 +97,8 @@ export class Connection implements OfPeer {
   closedWhy = '';
   /** When anything but the usual first questions of a controller came: then it has taken the switch over. */
   admittedAt: Micros | null = null;
+  /** Messages that process() takes at the most; whoever sets it sees to it that process() is called again. */
+  slice = Number.POSITIVE_INFINITY;
   /** Gets copies of all messages, sent and received. */
   snoops: ((bytes: Uint8Array) => void)[] = [];
   #settings: ConnectionSettings;
@@ -217,12 +219,22 @@ export class Connection implements OfPeer {
     return this.#output.messages('reply') + this.#output.messages('removed');
   }
 
-  /** Does what waits, as far as answers find room. */
+  /** Something waits that could be done. */
+  get hasInput(): boolean {
+    return this.#inbox.length > 0 && this.closedBy === null && this.#repliesWaiting < REPLIES_MAX;
+  }
+
+  /** Does what waits, as far as answers find room, and `slice` messages at the most. */
   process(now: Micros): void {
     if (this.#isProcessing) return;
     this.#isProcessing = true;
     let done = 0;
-    while (done < this.#inbox.length && this.closedBy === null && this.#repliesWaiting < REPLIES_MAX)
+    while (
+      done < this.slice &&
+      done < this.#inbox.length &&
+      this.closedBy === null &&
+      this.#repliesWaiting < REPLIES_MAX
+    )
       this.#host.message(this, this.#inbox[done++]!, now);
     if (done > 0) this.#inbox = this.#inbox.slice(done);
     this.#isProcessing = false;
@@ -292,26 +304,33 @@ export class Connection implements OfPeer {
 
   // Answers
 
-  #encode(message: OfMessage, { envelope }: OfRequest): Uint8Array {
-    const { xid, spec } = envelope.header;
-    // A question in Nicira's form is answered in it
-    const form = { isNxm: spec.raw.startsWith('NX'), hasTableId: this.hasTableIds };
-    const bytes = encodeMessage(message, this.version, xid, 0, form);
+  #encode(message: OfMessage, { envelope }: Pick<OfRequest, 'envelope'>): Uint8Array {
+    const { xid } = envelope.header;
+    const bytes = encodeMessage(message, this.version, xid, 0, this.#formOf({ envelope }));
     if (bytes === null) throw new Error(`OpenFlow version ${this.version} has no ${message.kind}`);
     return bytes;
+  }
+
+  /** A question in Nicira's form is answered in it. */
+  #formOf({ envelope }: Pick<OfRequest, 'envelope'>): FlowForm {
+    return { isNxm: envelope.header.spec.raw.startsWith('NX'), hasTableId: this.hasTableIds };
   }
 
   reply(request: OfRequest, message: OfMessage): void {
     this.send('reply', this.#encode(message, request));
   }
 
-  replyMultipart(request: OfRequest, parts: readonly OfMessage[], empty: OfMessage): void {
-    const records = parts.map((part) => {
-      const header = identify(this.#encode(part, request));
-      if (!header.ok) throw new Error(`a ${part.kind} that cannot be read again`);
-      return header.value.body;
-    });
-    for (const bytes of segmentMultipart(this.#encode(empty, request), records)) this.send('reply', bytes);
+  replyMultipart(request: OfRequest, parts: Iterable<OfMessage>, empty: OfMessage): void {
+    const records = this.#bodies(parts, this.#formOf(request));
+    for (const bytes of multipartPieces(this.#encode(empty, request), records)) this.send('reply', bytes);
+  }
+
+  *#bodies(parts: Iterable<OfMessage>, form: FlowForm): Generator<Uint8Array> {
+    for (const part of parts) {
+      const encoded = encodeBody(part, this.version, form);
+      if (encoded === null) throw new Error(`OpenFlow version ${this.version} has no ${part.kind}`);
+      yield encoded.body;
+    }
   }
 
   fail({ bytes }: Pick<OfRequest, 'bytes'>, error: OfError | OfErrorName): void {

@@ -21,6 +21,7 @@ const P = {
   cookie: 0x8005,
   actions: 0x8006,
   actionSet: 0x8007,
+  dpPort: 0x8008,
 } as const;
 
 const UUID_SIZE = 16;
@@ -56,7 +57,8 @@ function groupActions(actions: readonly FrozenAction[]): Group[] {
   return groups;
 }
 
-export function encodeContinuation(state: FrozenState, version: OfVersion): Uint8Array {
+/** @param dpPort the datapath's number of the port that the packet came by; null for none */
+export function encodeContinuation(state: FrozenState, version: OfVersion, dpPort: number | null = null): Uint8Array {
   const out = new Writer();
   writeProperty(out, P.bridge, (p) => p.bytes(bridgeUuid(state.bridge)));
   for (const item of state.stack) writeProperty(out, P.stack, (p) => p.bytes(item));
@@ -71,6 +73,7 @@ export function encodeContinuation(state: FrozenState, version: OfVersion): Uint
   }
   if (state.actionSet.length > 0)
     writeProperty(out, P.actionSet, (p) => p.zeros(4).bytes(encodeActions(version, state.actionSet)));
+  if (dpPort !== null) writeProperty(out, P.dpPort, (p) => p.u32(dpPort));
   return out.done();
 }
 
@@ -87,6 +90,7 @@ const sizes: Readonly<Record<number, number>> = {
   [P.conntracked]: 4,
   [P.table]: 5,
   [P.cookie]: 16,
+  [P.dpPort]: 8,
 };
 
 /** @param bytes the continuation of a packet-in, as NXT_RESUME brings it back */
@@ -98,7 +102,6 @@ export function decodeContinuation(bytes: Uint8Array, version: OfVersion): Resul
   let uuid: Uint8Array | null = null;
   let isConntracked = false;
   let [tableId, ruleCookie] = [0, 0n];
-  let isSameRule = true;
   let actionSet: readonly OfAction[] = [];
   for (const { type, bytes: property } of properties.value) {
     const payload = property.subarray(4);
@@ -107,19 +110,18 @@ export function decodeContinuation(bytes: Uint8Array, version: OfVersion): Resul
     if (type === P.bridge) uuid = payload.slice();
     else if (type === P.stack) stack.push(payload.slice());
     else if (type === P.conntracked) isConntracked = true;
-    else if (type === P.table) [tableId, isSameRule] = [payload[0]!, false];
-    else if (type === P.cookie) [ruleCookie, isSameRule] = [u64At(property, 8), false];
+    else if (type === P.table) tableId = payload[0]!;
+    else if (type === P.cookie) ruleCookie = u64At(property, 8);
     else if (type === P.actions || type === P.actionSet) {
       if (property.length < 8) return ofFail('OFPBPC_BAD_LEN');
       const list = decodeActions(version, property.subarray(8, u16At(property, 2)));
       if (!list.ok) return list;
       if (type === P.actionSet) actionSet = list.value;
       else {
-        if (!isSameRule) actions.push({ type: 'unroll', tableId, ruleCookie });
-        isSameRule = true;
-        actions.push(...list.value);
+        actions.push({ type: 'unroll', tableId, ruleCookie }, ...list.value);
       }
-    } else return ofFail('OFPBPC_BAD_TYPE');
+      // The port is the one that the message's metadata names
+    } else if (type !== P.dpPort) return ofFail('OFPBPC_BAD_TYPE');
   }
   return ok({
     stack,

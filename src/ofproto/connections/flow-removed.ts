@@ -48,8 +48,11 @@ function encodeNicira(m: FlowRemovedMessage): Uint8Array {
   return writeMessage(1, messageSpec('NXT_FLOW_REMOVED'), 0, out.done());
 }
 
-/** Tells it a connection. */
+const GROUP_DELETE = 3;
+
+/** Tells it a connection; OpenFlow 1.0 has no groups. */
 export function tellFlowRemoved(connection: Connection, message: FlowRemovedMessage): void {
+  if (connection.version === 1 && message.reason === GROUP_DELETE) return;
   if (connection.version === 1 && connection.usesNxm) connection.tellBytes(encodeNicira(message), 'removed');
   else connection.tell(message, 'removed');
 }

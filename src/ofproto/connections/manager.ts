@@ -12,8 +12,7 @@
  * Not supported. OFPT_CONTROLLER_STATUS, which the reference does not send either. max_len and miss_send_len cut no packet, as in
  * the reference. A continuation names no datapath port. Packet buffers: there are none.
  */
-import type { Match } from '../../flow/key.ts';
-import { KEY } from '../../flow/key.ts';
+import { KEY, type Match, PipelineKey } from '../../flow/key.ts';
 import { type Micros, SECOND } from '../../lib/clock.ts';
 import { errorInVersionOf, isBadVersion } from '../../openflow/connection/session.ts';
 import type { OfError } from '../../openflow/error.ts';
@@ -49,6 +48,21 @@ const NO_REQUEST =
   /^(hello|error|packet_in|flow_removed|port_status|role_status|table_status|requestforward|flow_monitor_(paused|resumed)|.*_reply)$/;
 /** What every controller asks first: it says nothing of whether the controller takes the switch over. */
 const SMALL_TALK = /^(hello|error|echo_.*|features_request|get_config_request|set_config|vendor)$/;
+
+/** Patterns are asked once a word: messages come by the million. */
+function known(pattern: RegExp): (word: string) => boolean {
+  const answers = new Map<string, boolean>();
+  return (word) => {
+    let answer = answers.get(word);
+    if (answer === undefined) answers.set(word, (answer = pattern.test(word)));
+    return answer;
+  };
+}
+const isWrite = known(WRITES);
+const isNoRequest = known(NO_REQUEST);
+const isSmallTalk = known(SMALL_TALK);
+/** Their matches are used and forgotten before the next message is read. */
+const isFlowMod = known(/_FLOW_MOD$/);
 const portReasons = ['add', 'delete', 'modify'] as const;
 const SENDS_OWN_PORT_MODS = 6;
 
@@ -72,6 +86,7 @@ export class ConnectionManager implements OfEvents, ConnectionHost {
   readonly #toOfMatch: (match: Match) => OfMatch;
   readonly #connections = new Set<Connection>();
   readonly #own: OwnContext;
+  readonly #scratch = { key: new PipelineKey(), mask: new PipelineKey() };
   #nextId = 1;
   #logSince: Micros = Number.NEGATIVE_INFINITY;
   #logged = 0;
@@ -85,7 +100,7 @@ export class ConnectionManager implements OfEvents, ConnectionHost {
     const toMatch = options.toMatch ?? (({ key, mask }) => ({ key, mask }));
     const connections = (): Iterable<Connection> => this.#connections;
     const monitors = new FlowMonitors({ tables, toOfMatch: this.#toOfMatch, toMatch }, connections);
-    this.#own = { handler, election: new Election(connections), monitors };
+    this.#own = { handler, election: new Election(connections), monitors, scratch: this.#scratch };
   }
 
   get connections(): ReadonlySet<Connection> {
@@ -148,7 +163,7 @@ export class ConnectionManager implements OfEvents, ConnectionHost {
   }
 
   message(connection: Connection, bytes: Uint8Array, now: Micros): void {
-    if (isBadVersion(bytes, connection.version)) {
+    if (bytes[0] !== connection.version && isBadVersion(bytes, connection.version)) {
       this.#refuse(connection, bytes, 'OFPBRC_BAD_VERSION', now);
       return;
     }
@@ -175,21 +190,22 @@ export class ConnectionManager implements OfEvents, ConnectionHost {
 
   #request(connection: Connection, header: OfHeader, now: Micros): void {
     const { bytes, spec } = header;
-    if (connection.role === 'secondary' && WRITES.test(spec.raw)) {
+    if (connection.role === 'secondary' && isWrite(spec.raw)) {
       this.#refuse(connection, bytes, 'OFPBRC_IS_SECONDARY', now, spec.shown);
       return;
     }
-    const message = decodeBody(header, { hasTableId: connection.hasTableIds });
+    const hasTableId = connection.hasTableIds;
+    const message = decodeBody(header, isFlowMod(spec.raw) ? { hasTableId, scratch: this.#scratch } : { hasTableId });
     if (!message.ok) {
       this.#refuse(connection, bytes, message.error, now, spec.shown);
       return;
     }
     const { kind } = message.value;
-    if (NO_REQUEST.test(kind)) {
+    if (isNoRequest(kind)) {
       this.#refuse(connection, bytes, 'OFPBRC_BAD_TYPE', now, spec.shown);
       return;
     }
-    if (connection.admittedAt === null && !SMALL_TALK.test(kind)) connection.admittedAt = now;
+    if (connection.admittedAt === null && !isSmallTalk(kind)) connection.admittedAt = now;
     const request: OfRequest = { envelope: { header, message: message.value }, bytes };
     if (!answerOwn(this.#own, connection, request, now)) this.#handler.handle(connection, request, now);
   }
@@ -201,8 +217,8 @@ export class ConnectionManager implements OfEvents, ConnectionHost {
     cause: { readonly peer: OfPeer; readonly xid: number } | null,
     now: Micros,
   ): void {
-    for (const change of changes) if (change.kind === 'removed') this.#removed(change.rule, change.reason, now);
     this.#own.monitors.report(changes, cause);
+    for (const change of changes) if (change.kind === 'removed') this.#removed(change.rule, change.reason, now);
   }
 
   #removed(

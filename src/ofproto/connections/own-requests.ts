@@ -5,9 +5,10 @@ import { ok, type Result } from '../../lib/result.ts';
 import type { OfError } from '../../openflow/error.ts';
 import type { BundleAddMessage, BundleControlMessage } from '../../openflow/message/bundle.ts';
 import type { OfMessage } from '../../openflow/message/families.ts';
-import { messageSpec, readHeader, writeMessage } from '../../openflow/message/header.ts';
-import { decodeBody } from '../../openflow/message/message.ts';
+import { messageSpec, type OfHeader, readHeader, writeMessage } from '../../openflow/message/header.ts';
+import { type DecodeOptions, decodeBody, type OfEnvelope } from '../../openflow/message/message.ts';
 import type { RoleMessage } from '../../openflow/message/role.ts';
+import type { MatchScratch } from '../../openflow/oxm/types.ts';
 import { Writer } from '../../openflow/wire.ts';
 import { asyncMasks, asyncSet } from './async-config.ts';
 import type { Connection } from './connection.ts';
@@ -20,6 +21,8 @@ export interface OwnContext {
   readonly handler: OfRequestHandler;
   readonly election: Election;
   readonly monitors: FlowMonitors;
+  /** What the matches of flow-mods are made of. */
+  readonly scratch: MatchScratch;
 }
 
 type Own<M> = (context: OwnContext, connection: Connection, request: OfRequest, message: M, now: Micros) => void;
@@ -42,25 +45,49 @@ function answerRole({ election }: OwnContext, connection: Connection, request: O
   } else connection.reply(request, { kind: 'role_reply', role, generationId: election.generationId });
 }
 
+/** A flow-mod in a bundle: read again when its turn comes, for a hundred thousand keys must not wait in memory. */
+class KeptFlowMod implements OfEnvelope {
+  readonly header: OfHeader;
+  readonly #options: DecodeOptions;
+
+  constructor(header: OfHeader, options: DecodeOptions) {
+    this.header = header;
+    this.#options = options;
+  }
+
+  /** Good until the next message is read. */
+  get message(): OfMessage {
+    const message = decodeBody(this.header, this.#options);
+    if (!message.ok) throw new Error(`a flow-mod that cannot be read again: ${message.error.name}`);
+    return message.value;
+  }
+}
+
 /** The request within a bundle-add. */
-function readInner({ inner }: BundleAddMessage, hasTableId: boolean): Result<OfRequest, OfError> {
+function readInner({ inner }: BundleAddMessage, options: DecodeOptions): Result<OfRequest, OfError> {
   const header = readHeader(inner);
   if (!header.ok) return header;
-  const message = decodeBody(header.value, { hasTableId });
+  const message = decodeBody(header.value, options);
   return message.ok ? ok({ envelope: { header: header.value, message: message.value }, bytes: inner }) : message;
 }
 
+const toBeKept = (request: OfRequest, options: DecodeOptions): OfRequest =>
+  request.envelope.message.kind === 'flow_mod'
+    ? { envelope: new KeptFlowMod(request.envelope.header, options), bytes: request.bytes }
+    : request;
+
 function addToBundle(
-  { handler }: OwnContext,
+  { handler, scratch }: OwnContext,
   connection: Connection,
   request: OfRequest,
   message: BundleAddMessage,
   now: Micros,
 ): void {
-  const inner = readInner(message, connection.hasTableIds);
+  const options = { hasTableId: connection.hasTableIds, scratch };
+  const inner = readInner(message, options);
   const error = inner.ok
     ? (handler.checkBundled(connection, inner.value) ??
-      connection.bundles.add(message.bundle, message.flags, inner.value, request.bytes, now))
+      connection.bundles.add(message.bundle, message.flags, toBeKept(inner.value, options), request.bytes, now))
     : inner.error;
   if (error) connection.fail(request, error);
 }

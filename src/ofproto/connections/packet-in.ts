@@ -104,7 +104,10 @@ export function encodePacketIn(connection: Connection, packet: PacketInView, met
       cookie: packet.cookie,
       metadata,
       userdata: packet.userdata,
-      continuation: packet.continuation && isOwnForm ? encodeContinuation(packet.continuation, version) : null,
+      continuation:
+        packet.continuation && isOwnForm
+          ? encodeContinuation(packet.continuation, version, packet.dpPort ?? null)
+          : null,
       data: packet.frame,
     },
     version,

@@ -46,7 +46,7 @@ export interface OfPeer {
   /** An answer: with the request's transaction id, in the peer's version. A message that the version lacks is a bug. */
   reply(request: OfRequest, message: OfMessage): void;
   /** A multipart answer, cut into as many messages as it needs: one `part` is never cut. At least one message goes out. */
-  replyMultipart(request: OfRequest, parts: readonly OfMessage[], empty: OfMessage): void;
+  replyMultipart(request: OfRequest, parts: Iterable<OfMessage>, empty: OfMessage): void;
   fail(request: OfRequest, error: OfError | OfErrorName): void;
 }
 

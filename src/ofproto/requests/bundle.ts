@@ -22,7 +22,7 @@ export function checkMember(call: Pick<Call, 'bridge' | 'peer' | 'request'>): Re
   const { bridge, peer, request } = call;
   const { message } = request.envelope;
   let checked: { readonly error: OfErrorName } | object | null = null;
-  if (message.kind === 'flow_mod') checked = prepareFlowMod(peer, request, message);
+  if (message.kind === 'flow_mod') checked = prepareFlowMod(bridge, peer, request, message);
   else if (message.kind === 'group_mod') checked = prepareGroupMod(message);
   else if (message.kind === 'packet_out') checked = preparePacketOut({ bridge, peer }, message);
   else if (message.kind === 'port_mod') return checkPortMod(bridge, message);
@@ -53,7 +53,7 @@ class Commit {
     const { message } = request.envelope;
     switch (message.kind) {
       case 'flow_mod': {
-        const prepared = prepareFlowMod(this.#call.peer, request, message);
+        const prepared = prepareFlowMod(this.#bridge, this.#call.peer, request, message);
         return 'error' in prepared ? prepared.error : startFlowMod(this.#bridge, this.#transaction, prepared.mod);
       }
       case 'group_mod':

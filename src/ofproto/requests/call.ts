@@ -54,9 +54,9 @@ export type Refusal = OfErrorName | null;
 export const OFPP_ANY = 0xffff;
 export const OFPG_ANY = 0xffffffff;
 
-/** Seconds and nanoseconds, as statistics tell times. */
+/** Seconds and nanoseconds, as statistics tell times: whole milliseconds. */
 export function durationOf(micros: Micros): { seconds: number; nanoseconds: number } {
   const time = Math.max(0, micros);
   const seconds = Math.floor(time / 1e6);
-  return { seconds, nanoseconds: Math.floor(time - seconds * 1e6) * 1000 };
+  return { seconds, nanoseconds: Math.floor((time - seconds * 1e6) / 1000) * 1e6 };
 }

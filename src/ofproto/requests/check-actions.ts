@@ -12,8 +12,12 @@ import { fieldOf, writeValue } from '../../openflow/field/index.ts';
 import { meetsPrerequisite } from '../../openflow/field/prerequisites.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
 import type { OfActions } from '../connections/types.ts';
-import { TABLES_MAX } from '../flow-tables.ts';
 import { METER_MAX } from '../meters.ts';
+
+/** Which tun_metadata fields stand for an option. */
+export interface TlvIndexes {
+  has(index: number): boolean;
+}
 
 interface MatchBits {
   readonly key: PipelineKey;
@@ -28,6 +32,8 @@ interface State {
   /** Some action does not go with the flow in OpenFlow 1.1 and later. */
   isInconsistent: boolean;
   readonly tableId: number;
+  /** Numbers of the tun_metadata fields that the bridge has mapped. */
+  readonly tlvs: TlvIndexes;
 }
 
 type Check<T extends OfActionType> = (action: ActionOf<T>, state: State) => OfErrorName | null;
@@ -54,8 +60,13 @@ const checkOutPort = ({ port }: { readonly port: number }): OfErrorName | null =
   isOutPort(port) ? null : 'OFPBAC_BAD_OUT_PORT';
 
 /** A subfield that is read, or written: whether packets of the flow have its field. */
-const checkSubfield = ({ field }: Subfield, { flow }: Pick<State, 'flow'>): OfErrorName | null =>
-  meetsPrerequisite(flow, fieldOf(field).needs) ? null : INCONSISTENT;
+const checkSubfield = ({ field }: Subfield, { flow, tlvs }: Pick<State, 'flow' | 'tlvs'>): OfErrorName | null =>
+  isUnmapped(field, tlvs) ? UNMAPPED : meetsPrerequisite(flow, fieldOf(field).needs) ? null : INCONSISTENT;
+
+const TUN_METADATA = 'tun_metadata';
+const UNMAPPED = 'NXFMFC_INVALID_TLV_FIELD';
+const isUnmapped = (field: string, tlvs: TlvIndexes): boolean =>
+  field.startsWith(TUN_METADATA) && !tlvs.has(Number(field.slice(TUN_METADATA.length)));
 
 /** The field's bits are known from here on. */
 function assume(
@@ -100,6 +111,7 @@ function setTag(state: State, tags: number): void {
 
 function checkSetField(action: ActionOf<'set_field'>, state: State): OfErrorName | null {
   const { field, value } = action;
+  if (isUnmapped(field, state.tlvs)) return UNMAPPED;
   if (!meetsPrerequisite(state.flow, fieldOf(field).needs)) return INCONSISTENT;
   if (field === 'vlan_vid' && state.tags === 0) return INCONSISTENT;
   if (field === 'vlan_tci') setTag(state, (value & 0x1000n) === 0n ? 0 : Math.max(1, state.tags));
@@ -114,7 +126,7 @@ function checkLearnSpec(spec: LearnSpec, state: State, learned: MatchBits): OfEr
     if (wrong) return wrong;
   }
   if (!spec.target) return null;
-  const wrong = checkSubfield(spec.target, { flow: learned });
+  const wrong = checkSubfield(spec.target, { flow: learned, tlvs: state.tlvs });
   if (wrong || spec.kind !== 'match' || !('value' in spec.source)) return wrong;
   const { field, offset, width } = spec.target;
   const shift = BigInt(offset);
@@ -216,6 +228,7 @@ const checks: { readonly [T in OfActionType]?: Check<T> } = {
   set_l4_src_port: needs(hasPorts),
   set_l4_dst_port: needs(hasPorts),
   set_field: checkSetField,
+  delete_field: ({ field }, { tlvs }) => (isUnmapped(field, tlvs) ? UNMAPPED : null),
   move: ({ source, target }, state) => checkSubfield(source, state) ?? checkSubfield(target, state),
   push: ({ subfield }, state) => checkSubfield(subfield, state),
   pop: ({ subfield }, state) => checkSubfield(subfield, state),
@@ -239,7 +252,6 @@ const checks: { readonly [T in OfActionType]?: Check<T> } = {
   resubmit: ({ withCt }, { flow }) => (withCt && !meetsPrerequisite(flow, 'ct') ? INCONSISTENT : null),
   learn: checkLearn,
   multipath: checkTarget,
-  check_pkt_larger: checkTarget,
   clone({ actions }, state) {
     const inside = copyOf(state);
     const wrong = checkList(actions, inside);
@@ -252,8 +264,7 @@ const checks: { readonly [T in OfActionType]?: Check<T> } = {
   decap: checkDecap,
   meter: ({ id }) => (id === 0 || id > METER_MAX ? 'OFPMMFC_INVALID_METER' : null),
   write_actions: checkWritten,
-  goto_table: ({ table }, { tableId }) =>
-    table > TABLES_MAX || (tableId !== 0xff && table <= tableId) ? 'OFPBIC_BAD_TABLE_ID' : null,
+  goto_table: ({ table }, { tableId }) => (tableId !== 0xff && table <= tableId ? 'OFPBIC_BAD_TABLE_ID' : null),
 };
 
 function checkList(actions: OfActions, state: State): OfErrorName | null {
@@ -268,10 +279,26 @@ const allowedBesideConjunction: ReadonlySet<OfActionType> = new Set(['conjunctio
 
 /** A flow that is part of a conjunction does nothing by itself. */
 function mixesConjunctions(actions: OfActions): boolean {
-  return (
-    actions.some(({ type }) => type === 'conjunction') &&
-    actions.some(({ type }) => !allowedBesideConjunction.has(type))
-  );
+  let [isPart, hasOthers] = [false, false];
+  for (const { type } of actions) {
+    if (type === 'conjunction') isPart = true;
+    if (!allowedBesideConjunction.has(type)) hasOthers = true;
+  }
+  return isPart && hasOthers;
+}
+
+/** Actions whose checks change nothing of what is known of the flow. */
+const leavers: ReadonlySet<OfActionType> = new Set<OfActionType>([
+  'output',
+  'group',
+  'goto_table',
+  'meter',
+  'resubmit',
+]);
+
+function leaveMatch(actions: OfActions): boolean {
+  for (const { type } of actions) if (!leavers.has(type)) return false;
+  return true;
 }
 
 /**
@@ -284,12 +311,13 @@ export function checkActions(
   actions: OfActions,
   match: { readonly key: PipelineKey; readonly mask: PipelineKey },
   tableId: number,
+  tlvs: TlvIndexes,
 ): OfErrorName | null {
   if (actions.length === 0) return null;
   if (mixesConjunctions(actions)) return 'NXBAC_BAD_CONJUNCTION';
-  const flow = { key: match.key.clone(), mask: match.mask.clone() };
+  const flow = leaveMatch(actions) ? match : { key: match.key.clone(), mask: match.mask.clone() };
   const tags = (flow.key.get(KEY.vlan_tci) & VLAN_PRESENT) === 0 ? 0 : 1;
-  const state: State = { flow, tags, isInconsistent: false, tableId };
+  const state: State = { flow, tags, isInconsistent: false, tableId, tlvs };
   const wrong = checkList(actions, state);
   if (wrong) return wrong;
   return state.isInconsistent && version > 1 ? INCONSISTENT : null;

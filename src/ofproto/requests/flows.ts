@@ -1,10 +1,16 @@
 /** Flow-mods, and statistics of flows. */
 import type { Match } from '../../flow/key.ts';
+import type { ActionOf } from '../../openflow/action/types.ts';
 import type { FlowFlag, FlowModMessage } from '../../openflow/message/flow-mod.ts';
-import type { AggregateReplyMessage, FlowStatsRequestMessage, OfFlowStats } from '../../openflow/message/flow-stats.ts';
+import type {
+  AggregateReplyMessage,
+  FlowStatsReplyMessage,
+  FlowStatsRequestMessage,
+  OfFlowStats,
+} from '../../openflow/message/flow-stats.ts';
 import type { OfMatch } from '../../openflow/oxm/types.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
-import { flattened } from '../actions.ts';
+import { flattened, isLeaf } from '../actions.ts';
 import type { Bridge } from '../bridge.ts';
 import type { OfActions, OfPeer, OfRequest } from '../connections/types.ts';
 import { type FlowMod, type FlowModFlags, TABLE_ALL } from '../flow-mod.ts';
@@ -34,7 +40,10 @@ function tableOf({ table }: FlowModMessage, peer: OfPeer, { envelope }: OfReques
   return high === 0 ? TABLE_ALL : null;
 }
 
+const noFlags: FlowModFlags = {};
+
 function flagsOf(flags: readonly FlowFlag[], impliesReset: boolean): FlowModFlags {
+  if (flags.length === 0 && !impliesReset) return noFlags;
   const has = (flag: FlowFlag): boolean => flags.includes(flag);
   return {
     sendFlowRemoved: has('send_flow_rem'),
@@ -52,19 +61,27 @@ function matchOf({ version }: OfPeer, { envelope }: OfRequest, { match }: { read
 
 /** OpenFlow 1.1 lets a modify that finds nothing and names no cookie add (OpenFlow 1.1 §A.3.4.1); later versions do not. */
 function newCookieOf({ version }: OfPeer, { command, newCookie, cookie, cookieMask }: FlowModMessage): bigint | null {
-  if (newCookie !== KEEP_COOKIE) return newCookie;
+  if (newCookie !== KEEP_COOKIE || command === 'add') return newCookie;
   return version === 2 && command.startsWith('modify') && cookieMask === 0n ? cookie : null;
 }
 
-const conjunctionsOf = (actions: OfActions) => actions.filter((action) => action.type === 'conjunction');
+type Conjunctions = readonly ActionOf<'conjunction'>[];
+const noConjunctions: Conjunctions = [];
+
+/** Rules without any share one empty list. */
+function conjunctionsOf(actions: OfActions): Conjunctions {
+  for (const { type } of actions)
+    if (type === 'conjunction') return actions.filter((action) => action.type === 'conjunction');
+  return noConjunctions;
+}
 
 /** A flow-mod without its version, or what is wrong with it whatever the tables hold. */
-export function prepareFlowMod(peer: OfPeer, request: OfRequest, m: FlowModMessage): Prepared {
+export function prepareFlowMod({ ofproto }: Bridge, peer: OfPeer, request: OfRequest, m: FlowModMessage): Prepared {
   const tableId = tableOf(m, peer, request);
   if (tableId === null) return { error: 'OFPFMFC_BAD_COMMAND' };
   // Tunnel metadata has no place in the keys of tables
   if (m.match.tunMetadata.length > 0) return { error: 'NXFMFC_INVALID_TLV_FIELD' };
-  const wrong = checkActions(peer.version, m.actions, m.match, tableId);
+  const wrong = checkActions(peer.version, m.actions, m.match, tableId, ofproto.tlvs);
   if (wrong) return { error: wrong };
   const error = checkChange(m, tableId);
   if (error) return { error };
@@ -99,6 +116,7 @@ function checkChange({ command, match, buffer }: FlowModMessage, tableId: number
 
 /** Groups and meters that flows name must be there. */
 export function checkReferences({ ofproto }: Bridge, actions: OfActions): OfErrorName | null {
+  if (isLeaf(actions)) return null;
   for (const action of flattened(actions)) {
     if (action.type === 'group' && !ofproto.groups.get(action.group)) return 'OFPBAC_BAD_OUT_GROUP';
     if (action.type === 'meter' && !ofproto.meters.get(action.id)) return 'OFPMMFC_INVALID_METER';
@@ -121,7 +139,7 @@ export function startFlowMod(
 }
 
 export function flowMod({ bridge, peer, request, now }: Call, message: FlowModMessage): Refusal {
-  const prepared = prepareFlowMod(peer, request, message);
+  const prepared = prepareFlowMod(bridge, peer, request, message);
   if ('error' in prepared) return prepared.error;
   const { mod } = prepared;
   const wrong = changes(mod) ? checkReferences(bridge, mod.actions) : null;
@@ -148,10 +166,19 @@ const ageOf = (now: number, since: number): number => Math.max(0, Math.floor((no
 
 const flagRows: readonly (readonly [flag: FlowFlag, has: (rule: Rule<OfActions>) => boolean])[] = [
   ['send_flow_rem', ({ sendsRemoved }) => sendsRemoved],
+  ['check_overlap', ({ checksOverlap }) => checksOverlap],
   ['reset_counts', ({ resetsCounts }) => resetsCounts],
   ['no_packet_counts', ({ countsPackets }) => !countsPackets],
   ['no_byte_counts', ({ countsBytes }) => !countsBytes],
 ];
+
+const noneOfThem: readonly FlowFlag[] = [];
+
+function flagsOfRule(rule: Rule<OfActions>): readonly FlowFlag[] {
+  const { sendsRemoved, checksOverlap, resetsCounts, countsPackets, countsBytes } = rule;
+  if (!sendsRemoved && !checksOverlap && !resetsCounts && countsPackets && countsBytes) return noneOfThem;
+  return flagRows.filter(([, has]) => has(rule)).map(([flag]) => flag);
+}
 
 /** A match of the tables as the codec writes it. */
 export const toOfMatch = ({ key, mask }: Match): OfMatch => ({ key, mask, tunMetadata: [] }) as unknown as OfMatch;
@@ -168,7 +195,7 @@ function statsOf({ bridge, now }: Call, rule: Rule<OfActions>): OfFlowStats {
     idleAge: ageOf(now, rule.used),
     hardAge: ageOf(now, rule.modified),
     importance: rule.importance,
-    flags: flagRows.filter(([, has]) => has(rule)).map(([flag]) => flag),
+    flags: flagsOfRule(rule),
     packets: BigInt(rule.packets),
     bytes: BigInt(rule.bytes),
     actions: rule.actions,
@@ -178,9 +205,13 @@ function statsOf({ bridge, now }: Call, rule: Rule<OfActions>): OfFlowStats {
 export function flowStats(call: Call, message: FlowStatsRequestMessage): Refusal {
   const rules = select(call, message);
   if (typeof rules === 'string') return rules;
-  const parts = rules.map((rule) => ({ kind: 'flow_stats_reply', flows: [statsOf(call, rule)] }) as const);
-  call.peer.replyMultipart(call.request, parts, { kind: 'flow_stats_reply', flows: [] });
+  call.peer.replyMultipart(call.request, flowParts(call, rules), { kind: 'flow_stats_reply', flows: [] });
   return null;
+}
+
+/** One after the other: a million of them do not fit in memory. */
+function* flowParts(call: Call, rules: readonly Rule<OfActions>[]): Generator<FlowStatsReplyMessage> {
+  for (const rule of rules) yield { kind: 'flow_stats_reply', flows: [statsOf(call, rule)] };
 }
 
 export function aggregate(call: Call, message: FlowStatsRequestMessage): Refusal {

@@ -1,11 +1,9 @@
 /** Groups: changes, descriptions, statistics. */
 
-import { readValue } from '../../openflow/field/index.ts';
-import { decodeNxm } from '../../openflow/match.ts';
 import type { GroupModMessage, GroupRequestMessage, OfBucket, OfGroup } from '../../openflow/message/group.ts';
 import { BUCKET_ALL, BUCKET_FIRST, BUCKET_LAST, OFPG_ALL } from '../../openflow/message/group.ts';
+import { readOxmHeader } from '../../openflow/oxm/header.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
-import { ofFields } from '../../spec/of-fields.ts';
 import type { Bridge } from '../bridge.ts';
 import type { OfActions } from '../connections/types.ts';
 import type { Group, GroupChange, GroupMod, GroupType, NewBucket, Selection } from '../groups.ts';
@@ -33,12 +31,22 @@ const newBucket = ({ id, weight, watchPort, watchGroup, actions }: OfBucket): Ne
   actions,
 });
 
-/** Big-endian, as many bytes as the field has. */
-function bytesOf(value: bigint, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let rest = value;
-  for (let i = size - 1; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 0xffn);
-  return bytes;
+/** Fields that are hashed, by name, with the bits that count; they are only named, and need no packet that has them. */
+function hashedFields(wire: Uint8Array): Map<string, Uint8Array> | OfErrorName {
+  const fields = new Map<string, Uint8Array>();
+  for (let at = 0; at < wire.length; ) {
+    const header = readOxmHeader(wire, at);
+    if (!header) return 'OFPBMC_BAD_LEN';
+    const { field, hasMask, payload, size } = header;
+    if (!field) return 'OFPBMC_BAD_FIELD';
+    if (at + size + payload > wire.length) return 'OFPBMC_BAD_LEN';
+    if (payload !== field.size * (hasMask ? 2 : 1)) return 'OFPBMC_BAD_LEN';
+    if (fields.has(field.name)) return 'OFPBMC_DUP_FIELD';
+    // The value is the mask
+    fields.set(field.name, wire.slice(at + size, at + size + field.size));
+    at += size + payload;
+  }
+  return fields;
 }
 
 /** How a select group chooses; an error for a method that is not known. */
@@ -47,14 +55,8 @@ function selectionOf({ selection, type }: OfGroup): Selection | null | OfErrorNa
   const { method, parameter, fields: wire } = selection;
   if (type !== 'select' || (method !== 'hash' && method !== 'dp_hash')) return 'OFPBPC_BAD_VALUE';
   if (method === 'dp_hash' && wire.length > 0) return 'OFPBPC_BAD_VALUE';
-  const read = decodeNxm(wire);
-  if (!read.ok) return read.error.name;
-  const { mask } = read.value.match;
-  const fields = new Map<string, Uint8Array>();
-  for (const field of ofFields) {
-    const bits = field.place ? readValue(mask, field) : 0n;
-    if (bits !== 0n && !fields.has(field.name)) fields.set(field.name, bytesOf(bits, field.size));
-  }
+  const fields = hashedFields(wire);
+  if (typeof fields === 'string') return fields;
   return { method, parameter, fields, wire };
 }
 

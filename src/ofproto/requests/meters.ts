@@ -21,6 +21,7 @@ const flagsOf = ({ unit, hasBurst, countsStats }: MeterConfig): number =>
   FLAG[unit] | (hasBurst ? FLAG.burst : 0) | (countsStats ? FLAG.stats : 0);
 
 export function meterMod({ bridge, peer, request, now }: Call, { command, meter }: MeterModMessage): Refusal {
+  if (command !== 'delete' && (meter.flags & ~CAPABILITIES) !== 0) return 'OFPMMFC_BAD_FLAGS';
   const { ofproto } = bridge;
   const done = ofproto.meters.execute({ command, config: configOf(meter) }, now);
   if (!done.ok) return done.error;

@@ -13,6 +13,9 @@ import { checkReferences } from './flows.ts';
 const everyBit = new PipelineKey();
 everyBit.bytes.fill(0xff);
 
+/** A packet-out may name fields that are not mapped, as the reference lets it. */
+const anyTlv = { has: () => true };
+
 /** What is known of the packet: its headers, and the pipeline fields that it brings along. */
 function keyOf({ frame, inPort, pipeline }: OutPacket): PipelineKey {
   const key = PipelineKey.of(extractKey(frame).key).set(KEY.in_port, inPort);
@@ -28,7 +31,7 @@ export function preparePacketOut(
   if (buffer !== NO_BUFFER) return { error: 'OFPBRC_BUFFER_UNKNOWN' };
   const inPort = inPortOfMatch(metadata);
   const packet: OutPacket = { bridge: bridge.name, frame: data, inPort, pipeline: metadata.key, actions };
-  const wrong = checkActions(peer.version, actions, { key: keyOf(packet), mask: everyBit }, 0);
+  const wrong = checkActions(peer.version, actions, { key: keyOf(packet), mask: everyBit }, 0, anyTlv);
   return wrong ? { error: wrong } : { packet };
 }
 

@@ -38,7 +38,8 @@ const count = (value: number | null | undefined): bigint => (value == null ? UNK
 /** What a device that counts errors has none of: lengths, overruns, checksums, collisions. */
 const finer = (traffic: PortTraffic | null): bigint => (traffic?.rxErrors == null ? UNKNOWN_COUNT : 0n);
 
-function statsOf({ bridge, host, now }: Call, { ofport, created = 0 }: BridgePort): OfPortStats {
+function statsOf({ bridge, host, now }: Call, port: BridgePort): OfPortStats {
+  const { ofport, created = 0 } = port;
   const traffic = host.portTraffic(bridge.name, ofport);
   return {
     port: ofport,
@@ -55,6 +56,7 @@ function statsOf({ bridge, host, now }: Call, { ofport, created = 0 }: BridgePor
     rxCrcErrors: finer(traffic),
     collisions: finer(traffic),
     duration: durationOf(now - created),
+    ...(traffic && isDummy(port) && { custom: customOf(traffic) }),
   };
 }
 
@@ -69,8 +71,23 @@ export function portStats(call: Call, { port }: PortStatsRequestMessage): Refusa
 
 // ---- queues ----
 
+const isDummy = ({ device }: BridgePort): boolean => device?.type.startsWith('dummy') ?? false;
+
 /** Queues of a port: dummy devices have one, as the reference's; others have none without a QoS configuration. */
-const queuesOf = ({ device }: BridgePort): readonly number[] => (device?.type === 'dummy' ? [0] : []);
+const queuesOf = (port: BridgePort): readonly number[] => (isDummy(port) ? [0] : []);
+
+/** Counters that only dummies have, as the reference's. */
+function customOf(traffic: PortTraffic): (readonly [string, bigint])[] {
+  const { rxPackets, rxBytes, txPackets, txBytes } = traffic;
+  return [
+    ['rx_custom_packets_1', BigInt(rxPackets)],
+    ['rx_custom_packets_2', BigInt(rxPackets)],
+    ['rx_q0_bytes', BigInt(rxBytes)],
+    ['rx_q0_packets', BigInt(rxPackets)],
+    ['tx_q0_bytes', BigInt(txBytes)],
+    ['tx_q0_packets', BigInt(txPackets)],
+  ];
+}
 
 /** Ports and queues that are asked for, or what is wrong with the question. */
 function queues(

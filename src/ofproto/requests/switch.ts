@@ -1,8 +1,12 @@
 /** The switch itself: features, configuration, description, options of tunnels, and what it has nothing of. */
 import type { ConfigMessage } from '../../openflow/message/features.ts';
 import type { TlvTableModMessage } from '../../openflow/message/nicira.ts';
+import type { Bridge } from '../bridge.ts';
+import type { OfActions } from '../connections/types.ts';
+import { TABLE_ALL } from '../flow-mod.ts';
 import { TABLES_MAX } from '../flow-tables.ts';
 import { GROUP_MAX } from '../groups.ts';
+import { everything } from '../ofproto.ts';
 import { describePort } from '../port-description.ts';
 import { TLV_FIELDS_MAX, TLV_SPACE_MAX } from '../tlv-table.ts';
 import type { Call, Refusal } from './call.ts';
@@ -48,7 +52,8 @@ export function getConfig({ bridge, peer, request }: Call): Refusal {
 /** Fragments are never put together here: a wish for that is passed over, as the reference does. */
 export function setConfig({ bridge, peer }: Call, message: ConfigMessage): Refusal {
   const { fragments, missSendLength, invalidTtlToController } = message;
-  if (fragments !== 'reassemble' && peer.role !== 'secondary') bridge.ofproto.fragments = fragments;
+  if (fragments !== 'reassemble' && (peer.kind === 'service' || peer.role !== 'secondary'))
+    bridge.ofproto.fragments = fragments;
   peer.missSendLength = missSendLength;
   peer.wantsInvalidTtl = invalidTtlToController ?? false;
   return null;
@@ -60,7 +65,23 @@ export function describe({ bridge, peer, request }: Call): Refusal {
   return null;
 }
 
+/** Whether a rule sets or reads one of the fields. */
+function usesTlv({ ofproto }: Bridge, fields: readonly string[]): boolean {
+  const rules = ofproto.tables.select(TABLE_ALL, { match: everything() });
+  const names = ({ actions }: { readonly actions: OfActions }): string =>
+    JSON.stringify(actions, (_, value) => (typeof value === 'bigint' ? 0 : value));
+  return fields.length > 0 && rules.some((rule) => fields.some((field) => names(rule).includes(`"${field}"`)));
+}
+
 export function tlvTableMod({ bridge }: Call, { command, mappings }: TlvTableModMessage): Refusal {
+  const gone = command === 'clear' ? bridge.ofproto.tlvs.mappings : command === 'delete' ? mappings : [];
+  if (
+    usesTlv(
+      bridge,
+      gone.map(({ index }) => `tun_metadata${index}`),
+    )
+  )
+    return 'NXTTMFC_INVALID_TLV_DEL';
   return bridge.ofproto.tlvs.change(command, mappings);
 }
 

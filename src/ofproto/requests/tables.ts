@@ -80,6 +80,9 @@ export function tableStats({ bridge, peer, request }: Call): Refusal {
   return null;
 }
 
+const COMMANDS_SINCE = 6;
+const MODIFY = 1;
+
 /** A request with tables changes them: only their names can be changed. */
 function rename(bridge: Bridge, tables: readonly OfTableFeatures[]): Refusal {
   for (const { table } of tables) if (table >= TABLES_MAX) return 'OFPTFFC_BAD_TABLE';
@@ -90,6 +93,8 @@ function rename(bridge: Bridge, tables: readonly OfTableFeatures[]): Refusal {
 export function tableFeatures({ bridge, peer, request }: Call, { tables }: TableFeaturesMessage): Refusal {
   if (tables.length > 0) {
     if (peer.role === 'secondary') return 'OFPBRC_IS_SECONDARY';
+    // OpenFlow 1.5 names the change: only OFPTFC_MODIFY is allowed here
+    if (peer.version >= COMMANDS_SINCE && tables.some(({ command }) => command !== MODIFY)) return 'OFPTFFC_EPERM';
     const wrong = rename(bridge, tables);
     if (wrong) return wrong;
   }

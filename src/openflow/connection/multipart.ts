@@ -8,29 +8,39 @@ import { OF_MESSAGE_SIZE_MAX } from '../framing.ts';
 import { headersSize, identify, writeMessage } from '../message/header.ts';
 
 const MORE = 1;
+const MULTIPART_REQUESTS_SINCE = 4;
 /** Bytes of bodies that are kept for messages that are not whole yet. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
 
-/** One message in as many as its records need: no record is cut. @param message any message of that kind and transaction */
-export function segmentMultipart(message: Uint8Array, records: readonly Uint8Array[]): Uint8Array[] {
+/** The pieces of segmentMultipart(), one by one: a million records do not wait in memory. */
+export function* multipartPieces(message: Uint8Array, records: Iterable<Uint8Array>): Generator<Uint8Array> {
   const header = identify(message);
-  if (!header.ok) return [message];
+  if (!header.ok) {
+    yield message;
+    return;
+  }
   const { version, spec, xid } = header.value;
   const room = OF_MESSAGE_SIZE_MAX - headersSize(version, spec);
-  const bodies: Uint8Array[][] = [[]];
+  let body: Uint8Array[] = [];
   let used = 0;
   for (const record of records) {
     if (used + record.length > room && used > 0) {
-      bodies.push([]);
+      yield writeMessage(version, spec, xid, concatBytes(...body), MORE);
+      body = [];
       used = 0;
     }
-    bodies.at(-1)!.push(record);
+    body.push(record);
     used += record.length;
   }
-  return bodies.map((body, i) =>
-    writeMessage(version, spec, xid, concatBytes(...body), i < bodies.length - 1 ? MORE : 0),
-  );
+  yield writeMessage(version, spec, xid, concatBytes(...body), 0);
 }
+
+/** One message in as many as its records need: no record is cut. @param message any message of that kind and transaction */
+export const segmentMultipart = (message: Uint8Array, records: Iterable<Uint8Array>): Uint8Array[] => [
+  ...multipartPieces(message, records),
+];
+
+const isRequest = ({ direction }: { readonly direction: string | null }): boolean => direction === 'request';
 
 export type Reassembly =
   /** One whole message, as if it had come in one piece (its length may be more than a header can say). */
@@ -74,7 +84,9 @@ export class MultipartReassembler {
   push(message: Uint8Array, now: Micros = 0): Reassembly {
     const header = identify(message);
     if (!header.ok || header.value.spec.direction === null) return { kind: 'whole', message, body: new Uint8Array(0) };
-    const { xid, spec, flags, body } = header.value;
+    const { version, xid, spec, flags, body } = header.value;
+    // Requests in several messages came with OpenFlow 1.3; before, the flag says nothing
+    if (version < MULTIPART_REQUESTS_SINCE && isRequest(spec)) return { kind: 'whole', message, body };
     const before = this.#pending.get(xid);
     if (before && before.raw !== spec.raw) {
       this.#drop(xid);

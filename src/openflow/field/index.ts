@@ -78,6 +78,14 @@ const slotOf = (field: OfFieldSpec): Slot | null => {
 };
 const slots = new Map(ofFields.map((field) => [field.name, slotOf(field)] as const));
 
+/** The place in the key that the field's value fills from end to end; null when it does not. */
+export function placeOfWhole(field: OfFieldSpec): KeyField | null {
+  const slot = slots.get(field.name);
+  if (!slot || pieces[field.name] || slot.shift !== 0) return null;
+  const bits = 8 * field.size;
+  return slot.field.size === field.size && slot.width === bits && field.bits === bits ? (slot.field as KeyField) : null;
+}
+
 /** Of at most four bytes: numbers are several times as fast as big ones. */
 const isSmall = ({ field }: Slot): boolean => field.size <= 4;
 const smallMask = ({ width }: Slot): number => (width >= 32 ? 0xffffffff : (1 << width) - 1) >>> 0;

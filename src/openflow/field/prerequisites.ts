@@ -7,8 +7,10 @@ interface Masked {
   readonly mask: PipelineKey;
 }
 
+const onesOf = ({ size }: KeyField): number => (size === 1 ? 0xff : size === 2 ? 0xffff : 0xffffffff);
+
 /** The field's value when all its bits are matched; null otherwise. */
-function exact({ key, mask }: Masked, field: KeyField, bits = 2 ** (8 * field.size) - 1): number | null {
+function exact({ key, mask }: Masked, field: KeyField, bits = onesOf(field)): number | null {
   return (mask.get(field) & bits) >>> 0 === bits ? (key.get(field) & bits) >>> 0 : null;
 }
 
@@ -21,8 +23,11 @@ function typeOf(m: Masked): number {
   return packetType >>> 16 === 1 ? packetType & 0xffff : (exact(m, KEY.eth_type) ?? -1);
 }
 
-const isType = (m: Masked, ...types: number[]): boolean => types.includes(typeOf(m));
-const isIp = (m: Masked): boolean => isType(m, IPV4, IPV6);
+const isType = (m: Masked, type: number): boolean => typeOf(m) === type;
+function isIp(m: Masked): boolean {
+  const type = typeOf(m);
+  return type === IPV4 || type === IPV6;
+}
 const isProtocol = (m: Masked, protocol: number): boolean => isIp(m) && exact(m, KEY.nw_proto) === protocol;
 const isIcmpv6 = (m: Masked, ...types: number[]): boolean =>
   isType(m, IPV6) &&
@@ -46,8 +51,8 @@ const checks: Readonly<Record<Prerequisite, (m: Masked) => boolean>> = {
   ipv4: (m) => isType(m, IPV4),
   ipv6: (m) => isType(m, IPV6),
   ip: isIp,
-  arp: (m) => isType(m, 0x0806, 0x8035),
-  mpls: (m) => isType(m, 0x8847, 0x8848),
+  arp: (m) => isType(m, 0x0806) || isType(m, 0x8035),
+  mpls: (m) => isType(m, 0x8847) || isType(m, 0x8848),
   nsh: (m) => isType(m, 0x894f),
   tcp: (m) => isProtocol(m, 6),
   udp: (m) => isProtocol(m, 17),

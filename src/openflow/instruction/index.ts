@@ -79,8 +79,7 @@ function split(version: OfVersion, bytes: Uint8Array): Found | OfErrorName {
     const [type, size] = [r.u16(0), r.u16(2)];
     if (size < 8 || size % 8 !== 0 || size > r.size) return 'OFPBIC_BAD_LEN';
     if (type === EXPERIMENTER) return 'OFPBIC_BAD_EXPERIMENTER';
-    const isKnown =
-      type >= TYPE.GOTO_TABLE && (type <= TYPE.CLEAR_ACTIONS || (type === TYPE.METER && version >= 4 && version < 6));
+    const isKnown = type >= TYPE.GOTO_TABLE && (type <= TYPE.CLEAR_ACTIONS || (type === TYPE.METER && version < 6));
     if (!isKnown) return 'OFPBIC_UNKNOWN_INST';
     if (FIXED[type] !== undefined && FIXED[type] !== size) return 'OFPBIC_BAD_LEN';
     if (found.has(type)) return 'OFPBIC_DUP_INST';

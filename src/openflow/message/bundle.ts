@@ -53,6 +53,14 @@ const idAndFlags = (bundle: number, flags: number, between = ''): string =>
 /** What may be in a bundle (OpenFlow 1.5 §7.3.9.4 lets a switch choose). */
 const BUNDLED = /^(OFPT1[0-9]_(PORT_MOD|FLOW_MOD|GROUP_MOD|PACKET_OUT)|NXT_(FLOW_MOD|GROUP_MOD))$/;
 
+const isBundled = new Map<string, boolean>();
+
+function mayBeBundled(raw: string): boolean {
+  let may = isBundled.get(raw);
+  if (may === undefined) isBundled.set(raw, (may = BUNDLED.test(raw)));
+  return may;
+}
+
 function decodeAdd(input: DecodeInput): Decoded<BundleAddMessage> {
   const { body, version, xid } = input;
   const inner = body.subarray(8);
@@ -63,7 +71,7 @@ function decodeAdd(input: DecodeInput): Decoded<BundleAddMessage> {
   if (size < 8 || size > inner.length) return ofFail('OFPBFC_MSG_BAD_LEN');
   const whole = inner.slice(0, size);
   const header = readHeader(whole);
-  if (!header.ok || !BUNDLED.test(header.value.spec.raw)) return ofFail('OFPBFC_MSG_UNSUP');
+  if (!header.ok || !mayBeBundled(header.value.spec.raw)) return ofFail('OFPBFC_MSG_UNSUP');
   return ok({ kind: 'bundle_add', bundle: u32At(body, 0), flags: u16At(body, 6), inner: whole });
 }
 

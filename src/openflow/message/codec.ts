@@ -2,6 +2,7 @@
 import { ok, type Result } from '../../lib/result.ts';
 import type { OfMessageSpec } from '../../spec/of-messages.ts';
 import { type OfError, ofFail } from '../error.ts';
+import type { MatchScratch } from '../oxm/types.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, type Writer } from '../wire.ts';
 import type { OfHeader } from './header.ts';
@@ -14,6 +15,8 @@ export interface DecodeInput extends OfHeader {
   readonly isLoose: boolean;
   /** Whether a flow-mod of OpenFlow 1.0 has its table in the high byte of its command (NXT_FLOW_MOD_TABLE_ID). */
   readonly hasTableId: boolean;
+  /** What the match of a flow-mod is made of; the message is good until it is used again. New keys when left out. */
+  readonly scratch?: MatchScratch;
 }
 
 /** What OpenFlow 1.0 leaves to the two ends: in which form flows are spoken of (ovs-ofctl's -F). */

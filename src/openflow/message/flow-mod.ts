@@ -1,9 +1,10 @@
 /** Changing flows. */
 import { formatOfPort } from '../../flow/text.ts';
 import { ok, type Result } from '../../lib/result.ts';
-import { decodeActions, encodeActions, formatActions, type OfAction } from '../action/index.ts';
+import { encodeActions, formatActions, type OfAction } from '../action/index.ts';
 import { type OfError, ofFail } from '../error.ts';
-import { decodeInstructions, encodeInstructions } from '../instruction/index.ts';
+import { encodeInstructions } from '../instruction/index.ts';
+import { knownActions, knownInstructions } from '../instruction/memo.ts';
 import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, u64At, Writer } from '../wire.ts';
@@ -66,14 +67,21 @@ const flagRows = [
   [16, 'no_byte_counts', 4],
 ] as const;
 
-export const flowFlags = (bits: number): FlowFlag[] =>
-  flagRows.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
+/** By their bits: few of them, asked for a million times. */
+const flagLists = Array.from({ length: 32 }, (_, bits) =>
+  flagRows.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name),
+);
+export const flowFlags = (bits: number): readonly FlowFlag[] => flagLists[bits & 31]!;
 export const flowFlagBits = (flags: readonly FlowFlag[], version: number): number =>
   flagRows.filter(([, name, first]) => version >= first && flags.includes(name)).reduce((all, [bit]) => all | bit, 0);
 
-function readFlags(version: number, bits: number): Decoded<FlowFlag[]> {
-  const allowed = flagRows.filter(([, , first]) => version >= first).reduce((all, [bit]) => all | bit, 0);
-  return (bits & ~allowed) === 0 ? ok(flowFlags(bits)) : ofFail('OFPFMFC_BAD_FLAGS');
+/** By version. */
+const allowedFlags = Array.from({ length: 7 }, (_, version) =>
+  flagRows.filter(([, , first]) => version >= first).reduce((all, [bit]) => all | bit, 0),
+);
+
+function readFlags(version: number, bits: number): Decoded<readonly FlowFlag[]> {
+  return (bits & ~allowedFlags[version]!) === 0 ? ok(flowFlags(bits)) : ofFail('OFPFMFC_BAD_FLAGS');
 }
 
 interface Fixed {
@@ -96,9 +104,22 @@ function finish(
   if (!list.ok) return list;
   if (!flags.ok) return flags;
   if (!command) return ofFail('OFPFMFC_BAD_COMMAND');
+  const { table, priority, cookie, cookieMask, newCookie, idleTimeout, hardTimeout } = message;
+  const { importance, buffer, outPort, outGroup } = message;
+  // Spelled out: a spread costs more than all the rest
   return ok({
     kind: 'flow_mod',
-    ...message,
+    table,
+    priority,
+    cookie,
+    cookieMask,
+    newCookie,
+    idleTimeout,
+    hardTimeout,
+    importance,
+    buffer,
+    outPort,
+    outGroup,
     command,
     flags: flags.value,
     match: match.value,
@@ -114,7 +135,7 @@ function decode10({ body, hasTableId }: DecodeInput): Decoded<FlowModMessage> {
   const match = decodeMatch(1, body);
   const { command, table } = splitCommand(u16At(body, 48), hasTableId);
   const bits = u16At(body, 62);
-  const actions = decodeActions(1, body.subarray(64));
+  const actions = knownActions(1, body, 64);
   if (actions.ok && (bits & EMERGENCY) !== 0) {
     const hasTimeout = u16At(body, 50) !== 0 || u16At(body, 52) !== 0;
     return ofFail(hasTimeout ? 'OFPFMFC_BAD_EMERG_TIMEOUT' : 'OFPFMFC_TABLE_FULL');
@@ -137,14 +158,15 @@ function decode10({ body, hasTableId }: DecodeInput): Decoded<FlowModMessage> {
   return finish(1, fixed, found, () => actions);
 }
 
-function decode11({ version, body }: DecodeInput): Decoded<FlowModMessage> {
-  const match = decodeMatch(version as OfVersion, body.subarray(40));
+function decode11({ version, body, scratch }: DecodeInput): Decoded<FlowModMessage> {
+  const match = decodeMatch(version as OfVersion, body.subarray(40), scratch ? { scratch } : {});
   const port = portAt(version, body, 28);
   if (!port.ok) return port;
   const code = body[17]!;
   const cookie = u64At(body, 0);
   const cookieMask = u64At(body, 8);
   const isAdd = code === 0;
+  if (isAdd && body[16] === ANY_TABLE) return ofFail('OFPFMFC_BAD_TABLE_ID');
   const message: Fixed['message'] = {
     table: body[16]!,
     priority: u16At(body, 22),
@@ -161,15 +183,15 @@ function decode11({ version, body }: DecodeInput): Decoded<FlowModMessage> {
   const found = match.ok ? ok(match.value.match) : match;
   const at = 40 + (match.ok ? match.value.size : 0);
   return finish(version, { command: code, flags: u16At(body, 36), message }, found, () =>
-    decodeInstructions(version as OfVersion, body.subarray(at)),
+    knownInstructions(version as OfVersion, body, at),
   );
 }
 
-function decodeNicira({ version, body, hasTableId }: DecodeInput): Decoded<FlowModMessage> {
+function decodeNicira({ version, body, hasTableId, scratch }: DecodeInput): Decoded<FlowModMessage> {
   const matchSize = u16At(body, 24);
   const at = 32 + roundUp8(matchSize);
   if (at > body.length) return ofFail('OFPBMC_BAD_LEN');
-  const read = decodeNxm(body.subarray(32, 32 + matchSize));
+  const read = decodeNxm(body.subarray(32, 32 + matchSize), scratch ? { scratch } : {});
   if (!read.ok) return read;
   const { match, cookie } = read.value;
   const { command, table } = splitCommand(u16At(body, 8), hasTableId);
@@ -187,7 +209,7 @@ function decodeNicira({ version, body, hasTableId }: DecodeInput): Decoded<FlowM
     outGroup: OFPG_ANY,
   };
   return finish(version, { command, flags: u16At(body, 22), message }, ok(match), () =>
-    decodeActions(version as OfVersion, body.subarray(at)),
+    knownActions(version as OfVersion, body, at),
   );
 }
 

@@ -3,7 +3,8 @@ import { formatOfPort } from '../../flow/text.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import { decodeActions, encodeActions, formatActions, type OfAction } from '../action/index.ts';
 import { type OfError, ofFail } from '../error.ts';
-import { decodeInstructions, encodeInstructions } from '../instruction/index.ts';
+import { decodeInstructions } from '../instruction/index.ts';
+import { encodedInstructions } from '../instruction/memo.ts';
 import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, u64At, Writer } from '../wire.ts';
@@ -294,12 +295,12 @@ function writeFlow(out: Writer, f: OfFlowStats, version: OfVersion): void {
       .u16(version >= 4 ? flowFlagBits(f.flags, version) : 0)
       .u16(version >= 5 ? f.importance : 0)
       .zeros(2);
-    out.u64(f.cookie).u64(f.packets).u64(f.bytes).bytes(match).bytes(encodeInstructions(version, f.actions));
+    out.u64(f.cookie).u64(f.packets).u64(f.bytes).bytes(match).bytes(encodedInstructions(version, f.actions));
   } else {
     out.zeros(2).u8(f.table).zeros(1).u16(f.priority).u16(f.idleTimeout).u16(f.hardTimeout);
     out.u16(flowFlagBits(f.flags, version)).u16(f.importance).u64(f.cookie).bytes(match);
     writeFlowStats(out, { ...f, idleSeconds: f.idleAge });
-    out.bytes(encodeInstructions(version, f.actions));
+    out.bytes(encodedInstructions(version, f.actions));
   }
   out.putU16(start, out.size - start);
 }

@@ -22,6 +22,8 @@ import { decodeGroupStats, encodeGroupStats, formatGroupStats, type GroupStatsRe
 import { specIn } from './header.ts';
 
 export const OFPG_ALL = 0xfffffffc;
+/** Highest number of a bucket (OFPG15_BUCKET_MAX). */
+const BUCKET_ID_MAX = 0xffffff00;
 export const BUCKET_FIRST = 0xfffffffd;
 export const BUCKET_LAST = 0xfffffffe;
 export const BUCKET_ALL = 0xffffffff;
@@ -146,6 +148,8 @@ function readBuckets15(version: OfVersion, bytes: Uint8Array, type: GroupType): 
     if (size < 8 || size > left || size % 8 !== 0) return ofFail('OFPGMFC_BAD_BUCKET');
     const bucket = readBucket15(version, bytes.subarray(at, at + size), type);
     if (!bucket.ok) return bucket;
+    const { id } = bucket.value;
+    if ((id ?? 0) > BUCKET_ID_MAX || buckets.some((other) => other.id === id)) return ofFail('OFPGMFC_BAD_BUCKET');
     buckets.push(bucket.value);
     at += size;
   }
@@ -206,6 +210,8 @@ function decodeMod11({ version, body }: DecodeInput): Decoded<GroupModMessage> {
 function decodeMod15({ version, body }: DecodeInput): Decoded<GroupModMessage> {
   const type = groupTypes[body[2]!];
   const size = u16At(body, 8);
+  const place = u32At(body, 12);
+  if (place > BUCKET_ID_MAX && place < BUCKET_FIRST) return ofFail('OFPGMFC_BAD_BUCKET');
   if (16 + size > body.length) return ofFail('OFPGMFC_BAD_BUCKET');
   const buckets = readBuckets15(version as OfVersion, body.subarray(16, 16 + size), type ?? 'all');
   if (!buckets.ok) return buckets;
@@ -213,7 +219,7 @@ function decodeMod15({ version, body }: DecodeInput): Decoded<GroupModMessage> {
   if (!selection.ok) return selection;
   if (!type) return ofFail('OFPGMFC_BAD_TYPE');
   const group: OfGroup = { id: u32At(body, 4), type, buckets: buckets.value, selection: selection.value };
-  return finishMod(u16At(body, 0), group, u32At(body, 12));
+  return finishMod(u16At(body, 0), group, place);
 }
 
 function writeBuckets11(out: Writer, version: OfVersion, buckets: readonly OfBucket[]): void {

@@ -43,6 +43,17 @@ for (const spec of ofMessages) {
   for (let version = spec.first; version <= spec.last; version++) specByKey.set(keyOf(version, spec), spec);
 }
 
+/** Messages without experimenter, by version and type: most of all. */
+const plainSpecs = Array.from({ length: 256 }, (_, version) =>
+  version > 6 ? [] : Array.from({ length: 256 }, (_, number) => findPlain(version, number)),
+);
+
+function findPlain(version: number, number: number): OfMessageSpec | null {
+  const isMultipart = (['request', 'reply'] as const).some((direction) => number === multipartType(version, direction));
+  if (number === OFPT_EXPERIMENTER || isMultipart) return null;
+  return specByKey.get(keyOf(version, { direction: null, experimenter: 0, number })) ?? null;
+}
+
 const isKnownExperimenter = (id: number): boolean => id === NICIRA_EXPERIMENTER || id === ONF_EXPERIMENTER;
 
 function readExperimenter(bytes: Uint8Array): Result<Identity, OfError> {
@@ -85,6 +96,11 @@ const unknown = (id: Identity): { readonly ok: false; readonly error: OfError } 
 /** Which message it is, whatever its body holds. @param bytes at least a header */
 export function identify(bytes: Uint8Array): Result<OfHeader, OfError> {
   if (bytes.length < OF_HEADER_SIZE) return ofFail('OFPBRC_BAD_LEN');
+  const plain = plainSpecs[bytes[0]!]![bytes[1]!];
+  if (plain) {
+    const body = bytes.subarray(OF_HEADER_SIZE);
+    return ok({ version: bytes[0]!, xid: u32At(bytes, 4), spec: plain, flags: 0, bytes, body });
+  }
   const id = readIdentity(bytes);
   if (!id.ok) return id;
   const version = bytes[0]!;

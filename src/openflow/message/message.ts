@@ -16,6 +16,7 @@
 import { ok } from '../../lib/result.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
 import { type OfError, ofFail } from '../error.ts';
+import type { MatchScratch } from '../oxm/types.ts';
 import type { OfVersion } from '../version.ts';
 import { type Decoded, type DecodeInput, type Encoded, type FlowForm, STANDARD_FORM } from './codec.ts';
 import { families, type OfMessage } from './families.ts';
@@ -39,12 +40,19 @@ export interface DecodeOptions {
   readonly isLoose?: boolean;
   /** Of the connection: the table of a flow-mod of OpenFlow 1.0 stands in its command. */
   readonly hasTableId?: boolean;
+  /** What the match of a flow-mod is made of; the message is good until it is used again. */
+  readonly scratch?: MatchScratch;
 }
 
 /** The body of a message whose header has been read. */
 export function decodeBody(header: OfHeader, options: DecodeOptions = {}): Decoded<OfMessage> {
   const decode = decoders.get(header.spec.raw);
-  if (decode) return decode({ ...header, isLoose: options.isLoose ?? false, hasTableId: options.hasTableId ?? false });
+  if (decode) {
+    const { version, xid, spec, flags, bytes, body } = header;
+    const { isLoose = false, hasTableId = false, scratch } = options;
+    const input = { version, xid, spec, flags, bytes, body, isLoose, hasTableId };
+    return decode(scratch ? { ...input, scratch } : input);
+  }
   return ofFail(header.spec.direction === null ? 'OFPBRC_BAD_TYPE' : 'OFPBRC_BAD_STAT');
 }
 

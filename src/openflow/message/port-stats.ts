@@ -43,6 +43,8 @@ export interface OfPortStats extends PortCounters {
   readonly port: number;
   /** Null where the version does not say. */
   readonly duration: { readonly seconds: number; readonly nanoseconds: number } | null;
+  /** Counters that only this device has, by name; told since OpenFlow 1.4. */
+  readonly custom?: readonly (readonly [name: string, value: bigint])[];
 }
 
 export interface PortStatsRequestMessage {
@@ -79,7 +81,30 @@ function readFixed({ version, body }: DecodeInput): Decoded<PortStatsReplyMessag
 }
 
 const ETHERNET = 0;
+/** Intel's properties, as Open vSwitch writes them: counters of RFC 2819, and counters with names. */
+const EXPERIMENTER = 0xffff;
+const INTEL = 0xaa01;
+const RFC2819 = 1;
+const RFC2819_COUNTERS = 21;
+const CUSTOM = 2;
+const CUSTOM_HEAD = 16;
 const HEAD_14 = 80;
+
+/** Counters with names: a byte with the length, the name, the value; null when they do not fit in. */
+function readCustom(bytes: Uint8Array): (readonly [string, bigint])[] | null {
+  const counts: (readonly [string, bigint])[] = [];
+  let at = CUSTOM_HEAD;
+  for (let left = u16At(bytes, CUSTOM_HEAD - 2); left > 0; left--) {
+    const size = bytes[at] ?? 0;
+    if (at + 1 + size + 8 > bytes.length) return null;
+    counts.push([String.fromCharCode(...bytes.subarray(at + 1, at + 1 + size)), u64At(bytes, at + 1 + size)]);
+    at += 1 + size + 8;
+  }
+  return counts;
+}
+
+const isCustom = ({ type, bytes }: { readonly type: number | null; readonly bytes: Uint8Array }): boolean =>
+  type === null && bytes.length >= CUSTOM_HEAD && u32At(bytes, 4) === INTEL && u32At(bytes, 8) === CUSTOM;
 
 function readOne(bytes: Uint8Array): Decoded<OfPortStats> {
   const port = portAt(6, bytes, 4);
@@ -87,16 +112,20 @@ function readOne(bytes: Uint8Array): Decoded<OfPortStats> {
   const properties = readProperties(bytes.subarray(HEAD_14));
   if (!properties.ok) return properties;
   let values: PortCounters = { ...unknownCounters, ...readCounters(bytes, 16, counters.slice(0, COMMON)) };
+  let custom: (readonly [string, bigint])[] | null = null;
   for (const property of properties.value) {
     if (property.type === ETHERNET) {
       if (property.bytes.length !== 40) return ofFail('OFPBPC_BAD_LEN');
       values = { ...values, ...readCounters(property.bytes, 8, counters.slice(COMMON)) };
+    } else if (isCustom(property)) {
+      custom = readCustom(property.bytes);
+      if (!custom) return ofFail('OFPBPC_BAD_LEN');
     } else {
       const unknown = unknownProperty(property, true);
       if (unknown) return unknown;
     }
   }
-  return ok({ port: port.value, ...values, duration: durationAt(bytes, 8) });
+  return ok({ port: port.value, ...values, duration: durationAt(bytes, 8), ...(custom && { custom }) });
 }
 
 function readWithProperties({ body }: DecodeInput): Decoded<PortStatsReplyMessage> {
@@ -130,7 +159,25 @@ function writeOne(out: Writer, version: number, stats: OfPortStats): void {
     property.zeros(4);
     for (const name of counters.slice(COMMON)) property.u64(stats[name]);
   });
+  writeIntel(out, stats);
   out.putU16(start, out.size - start);
+}
+
+function writeIntel(out: Writer, { custom = [] }: OfPortStats): void {
+  writeProperty(out, EXPERIMENTER, (property) => {
+    property.u32(INTEL).u32(RFC2819).zeros(4);
+    for (let i = 0; i < RFC2819_COUNTERS; i++) property.u64(UNKNOWN_COUNT);
+  });
+  if (custom.length === 0) return;
+  writeProperty(out, EXPERIMENTER, (property) => {
+    property.u32(INTEL).u32(CUSTOM).zeros(2).u16(custom.length);
+    for (const [name, value] of custom) {
+      property
+        .u8(name.length)
+        .bytes(Uint8Array.from(name, (letter) => letter.charCodeAt(0)))
+        .u64(value);
+    }
+  });
 }
 
 function encodeReply(message: PortStatsReplyMessage, version: number): Encoded {
@@ -162,8 +209,17 @@ function formatStats(s: OfPortStats): string {
     ['coll', s.collisions],
   ]);
   const text = `  port ${formatOfPort(s.port).padStart(2)}: rx ${rx}\n           tx ${tx}\n`;
-  if (s.duration === null) return text;
-  return `${text}           duration=${durationText(s.duration.seconds, s.duration.nanoseconds)}\n`;
+  const { duration, custom = [] } = s;
+  const time = duration && `           duration=${durationText(duration.seconds, duration.nanoseconds)}\n`;
+  return `${text}${time ?? ''}${custom.length > 0 ? customText(custom) : ''}`;
+}
+
+/** Three in a line. */
+function customText(custom: readonly (readonly [name: string, value: bigint])[]): string {
+  const told = custom.filter(([, value]) => value !== UNKNOWN_COUNT).map(([name, value]) => `${name}=${value}, `);
+  const lines = Array.from({ length: Math.ceil(told.length / 3) }, (_, i) => told.slice(3 * i, 3 * i + 3).join(''));
+  const indent = ' '.repeat(22);
+  return `           CUSTOM Statistics\n${lines.map((line) => `${indent}${line.trimEnd()}\n`).join('')}`;
 }
 
 export const portStatsFamily: Family<PortStatsMessage> = {

@@ -102,6 +102,8 @@ interface Rates {
   maxRate: number | null;
 }
 
+/** OpenFlow 1.1: from 1.2 on a queue names its port. */
+const SHORT_QUEUES_LAST = 2;
 const MIN_RATE = 1;
 const MAX_RATE = 2;
 
@@ -144,12 +146,12 @@ function decodeConfigReply({ version, body }: DecodeInput): Decoded<QueueConfigR
   const port = portAt(version, body, 0);
   // Without queues nothing belongs to the port, and it may be any number
   if (!port.ok) return body.length === 8 ? ok({ kind: 'queue_config_reply', port: OFPP_ANY, queues: [] }) : port;
-  const head = version === 1 ? 8 : 16;
+  const head = version <= SHORT_QUEUES_LAST ? 8 : 16;
   const queues: OfQueue[] = [];
   for (let at = 8; at < body.length; ) {
     const left = body.length - at;
     if (left < head) return ofFail('OFPBRC_BAD_LEN');
-    const size = u16At(body, at + (version === 1 ? 4 : 8));
+    const size = u16At(body, at + (version <= SHORT_QUEUES_LAST ? 4 : 8));
     if (size < head || size > left || size % 8 !== 0) return ofFail('OFPBRC_BAD_LEN');
     const rates = readOldRates(body.subarray(at + head, at + size));
     if (!rates.ok) return rates;
@@ -178,7 +180,7 @@ function decodeDescReply({ body }: DecodeInput): Decoded<QueueConfigReplyMessage
 
 function writeQueue(out: Writer, version: number, queue: OfQueue): void {
   const start = out.size;
-  if (version === 1) out.u32(queue.queue).zeros(4);
+  if (version <= SHORT_QUEUES_LAST) out.u32(queue.queue).zeros(4);
   else if (version < 5) out.u32(queue.queue).u32(portTo32(queue.port)).zeros(8);
   else out.u32(portTo32(queue.port)).u32(queue.queue).zeros(8);
   for (const [type, rate] of [[MIN_RATE, queue.minRate] as const, [MAX_RATE, queue.maxRate] as const]) {
@@ -186,7 +188,7 @@ function writeQueue(out: Writer, version: number, queue: OfQueue): void {
     if (version < 5) out.u16(type).u16(16).zeros(4).u16(rate).zeros(6);
     else out.u16(type).u16(8).u16(rate).zeros(2);
   }
-  out.putU16(start + (version === 1 ? 4 : 8), out.size - start);
+  out.putU16(start + (version <= SHORT_QUEUES_LAST ? 4 : 8), out.size - start);
 }
 
 function encodeConfigReply(message: QueueConfigReplyMessage, version: number): Encoded {

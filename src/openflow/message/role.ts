@@ -32,8 +32,8 @@ export interface AsyncMask {
 
 export interface AsyncMessage {
   readonly kind: 'set_async' | 'get_async_reply';
-  /** Types that are not here stay as they are. */
-  readonly masks: Readonly<Partial<Record<AsyncType, AsyncMask>>>;
+  /** Types, and halves of them, that are not here stay as they are. */
+  readonly masks: Readonly<Partial<Record<AsyncType, Partial<AsyncMask>>>>;
 }
 
 export type RoleFamilyMessage = RoleMessage | RoleStatusMessage | AsyncMessage;
@@ -146,7 +146,7 @@ const decodeAsync =
   ({ body, isLoose }: DecodeInput): Decoded<AsyncMessage> => {
     const properties = readProperties(body);
     if (!properties.ok) return properties;
-    const masks: Partial<Record<AsyncType, AsyncMask>> = {};
+    const masks: Partial<Record<AsyncType, Partial<AsyncMask>>> = {};
     for (const property of properties.value) {
       if (property.type === null) {
         const unknown = unknownProperty(property, isLoose);
@@ -158,8 +158,7 @@ const decodeAsync =
       if (property.bytes.length !== 8) return ofFail('OFPBPC_BAD_LEN');
       const bits = u32At(property.bytes, 4);
       if ((bits & ~asyncRows[type].allowed) !== 0) return ofFail('OFPACFC_INVALID');
-      const before = masks[type] ?? { primary: 0, secondary: 0 };
-      masks[type] = (property.type & 1) === 1 ? { ...before, primary: bits } : { ...before, secondary: bits };
+      masks[type] = { ...masks[type], ...((property.type & 1) === 1 ? { primary: bits } : { secondary: bits }) };
     }
     return ok({ kind, masks });
   };
@@ -180,15 +179,15 @@ function encodeAsync(message: AsyncMessage, version: number): Encoded | null {
         out
           .u16(2 * i)
           .u16(8)
-          .u32(mask.secondary)
+          .u32(mask.secondary ?? 0)
           .u16(2 * i + 1)
           .u16(8)
-          .u32(mask.primary);
+          .u32(mask.primary ?? 0);
     });
   } else {
     for (const type of oldTypes) {
-      const mask = message.masks[type] ?? { primary: 0, secondary: 0 };
-      out.u32(mask.primary & oldAllowed[type]).u32(mask.secondary & oldAllowed[type]);
+      const { primary = 0, secondary = 0 } = message.masks[type] ?? {};
+      out.u32(primary & oldAllowed[type]).u32(secondary & oldAllowed[type]);
     }
   }
   return { spec, body: out.done() };

@@ -70,7 +70,7 @@ function readDesc(table: number, config: number, properties: Uint8Array, isMod: 
       evictionFlags = u32At(bytes, 4);
     } else if (property.type === VACANCY_PROPERTY) {
       if (bytes.length !== 8) return ofFail('OFPBPC_BAD_LEN');
-      if (isMod && bytes[6] !== 0) return ofFail('OFPBPC_BAD_VALUE');
+      if (isMod && (bytes[6] !== 0 || bytes[4]! > bytes[5]!)) return ofFail('OFPBPC_BAD_VALUE');
       if (vacancy) vacancy = { down: bytes[4]!, up: bytes[5]!, now: bytes[6]! };
     } else if (isMod) return ofFail('OFPBRC_BAD_TYPE');
   }

@@ -90,8 +90,9 @@ export function encodeMatch10(match: OfMatch): Uint8Array {
   const inPort = mask.isZero(KEY.in_port) ? 0 : key.get(KEY.in_port);
   if (mask.isZero(KEY.in_port)) wildcards |= ANY.IN_PORT;
   const macOf = (bit: number, field: KeyField): Uint8Array => {
-    if (!mask.isAllOnes(field)) wildcards |= bit;
-    return mask.isAllOnes(field) ? key.at(field) : new Uint8Array(6);
+    // Some bits cannot be said: the reference then says all
+    if (mask.isZero(field)) wildcards |= bit;
+    return mask.isZero(field) ? new Uint8Array(6) : key.at(field);
   };
   const [src, dst] = [macOf(ANY.SRC, KEY.eth_src), macOf(ANY.DST, KEY.eth_dst)];
   const { vid, pcp, wild } = vlanOf(key.get(KEY.vlan_tci), mask.get(KEY.vlan_tci));

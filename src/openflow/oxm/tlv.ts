@@ -1,5 +1,5 @@
 /** Matches as runs of header, value and mask: NXM and OXM (OpenFlow 1.5 §7.2.3, nicira extensions). */
-import { KEY, PipelineKey } from '../../flow/key.ts';
+import { KEY, type KeyField, PipelineKey } from '../../flow/key.ts';
 import { bigToBytes, bytesToBig, ones } from '../../flow/odp/number.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import type { OfErrorName } from '../../spec/of-errors.ts';
@@ -16,10 +16,11 @@ import {
   writeValue,
 } from '../field/index.ts';
 import { meetsPrerequisite } from '../field/prerequisites.ts';
-import { Writer } from '../wire.ts';
+import { u32At, Writer } from '../wire.ts';
 import { type OxmHeader, readOxmHeader, writeOxmHeader } from './header.ts';
-import { fieldOrder } from './order.ts';
-import type { Cookie, OfMatch, TlvMatch, TunMetadata } from './types.ts';
+import { type FieldOrder, fieldOrder } from './order.ts';
+import { plainEntry, plainPlace, takePlain } from './plain.ts';
+import type { Cookie, MatchScratch, OfMatch, TlvMatch, TunMetadata } from './types.ts';
 
 const TUN_METADATA = 'tun_metadata';
 const VLAN_PRESENT = 0x1000;
@@ -137,10 +138,29 @@ function takeEntry(draft: Draft, bytes: Uint8Array, at: number, allowsCookie: bo
   return error ?? valueAt + payload;
 }
 
+export interface TlvOptions {
+  readonly allowsCookie?: boolean;
+  /** Keys that the match is made of, in place of new ones: it is good until they are used again. */
+  readonly scratch?: MatchScratch;
+  /** For tests: no entry is read as bytes. */
+  readonly isSlow?: boolean;
+}
+
 /** @param bytes entries and nothing else: no padding */
-export function decodeTlvs(bytes: Uint8Array, options: { allowsCookie?: boolean } = {}): Result<TlvMatch, OfError> {
-  const draft: Draft = { key: new PipelineKey(), mask: new PipelineKey(), tunMetadata: [], cookie: null };
+export function decodeTlvs(bytes: Uint8Array, options: TlvOptions = {}): Result<TlvMatch, OfError> {
+  const { scratch } = options;
+  const key = scratch ? scratch.key.clear() : new PipelineKey();
+  const mask = scratch ? scratch.mask.clear() : new PipelineKey();
+  const draft: Draft = { key, mask, tunMetadata: [], cookie: null };
   for (let at = 0; at < bytes.length; ) {
+    const plain = !options.isSlow && at + 4 <= bytes.length ? plainEntry(u32At(bytes, at)) : undefined;
+    if (plain) {
+      const end = at + 4 + (plain.hasMask ? 2 : 1) * plain.size;
+      if (end <= bytes.length && takePlain(draft, plain, bytes, at + 4)) {
+        at = end;
+        continue;
+      }
+    }
     const next = takeEntry(draft, bytes, at, options.allowsCookie ?? false);
     if (typeof next === 'string') return ofFail(next);
     at = next;
@@ -168,8 +188,49 @@ const maskIsValue = new Set([
   'tun_gtpu_msgtype',
 ]);
 
+/** Fields that a mask may have, of one version's order: matches that are written one after the other often share a mask. */
+class MaskFields {
+  readonly #order: FieldOrder;
+  readonly #mask = new PipelineKey();
+  #before: readonly OfFieldSpec[];
+  #after: readonly OfFieldSpec[];
+
+  constructor(version: number) {
+    this.#order = fieldOrder(version);
+    [this.#before, this.#after] = [[], []];
+  }
+
+  /** Fields that stand before tunnel metadata and behind it. */
+  of(mask: PipelineKey): { readonly before: readonly OfFieldSpec[]; readonly after: readonly OfFieldSpec[] } {
+    if (!this.#mask.equals(mask)) {
+      this.#mask.copyFrom(mask);
+      this.#before = this.#order.beforeMetadata.filter((field) => !isZeroIn(mask, field));
+      this.#after = this.#order.afterMetadata.filter((field) => !isZeroIn(mask, field));
+    }
+    return { before: this.#before, after: this.#after };
+  }
+}
+
+const maskFields = [0, 1, 2, 3, 4, 5, 6].map((version) => new MaskFields(version));
+
+/** A field whose whole place in the key is what stands on the wire. */
+function putPlain(out: Writer, match: OfMatch, field: OfFieldSpec, place: KeyField, version: number): void {
+  const { offset, size } = place;
+  const header = headerOf(field, version);
+  if (!header || match.mask.isZero(place)) return;
+  const hasMask = !match.mask.isAllOnes(place);
+  writeOxmHeader(out, header, hasMask, hasMask ? 2 * size : size);
+  const mask = match.mask.bytes;
+  out.masked(match.key.bytes, mask, offset, size);
+  if (hasMask) out.masked(mask, mask, offset, size);
+}
+
 function putField(out: Writer, match: OfMatch, field: OfFieldSpec, version: number): void {
-  // Most fields of most matches: known without a look at their bits
+  const place = plainPlace(field);
+  if (place) {
+    if (field.needs === 'ct' || meetsPrerequisite(match, field.needs)) putPlain(out, match, field, place, version);
+    return;
+  }
   if (isZeroIn(match.mask, field)) return;
   const bits = matchedBits(field);
   const mask = readValue(match.mask, field) & bits;
@@ -194,13 +255,14 @@ function saysEthernet({ key, mask }: OfMatch): boolean {
 /** @param version 1 for NXM, else the wire version */
 export function encodeTlvs(out: Writer, match: OfMatch, version: number, cookie: Cookie | null = null): void {
   if (!saysEthernet(match)) putField(out, match, fieldOf('packet_type'), version);
-  const order = fieldOrder(version);
-  for (const field of order.beforeMetadata) putField(out, match, field, version);
-  const metadata = match.tunMetadata.toSorted((a, b) => a.index - b.index);
+  const { before, after } = maskFields[version]!.of(match.mask);
+  for (const field of before) putField(out, match, field, version);
+  const { tunMetadata } = match;
+  const metadata = tunMetadata.length < 2 ? tunMetadata : tunMetadata.toSorted((a, b) => a.index - b.index);
   for (const { index, size, value, mask } of metadata) {
     putEntry(out, fieldOf(`${TUN_METADATA}${index}`), version, size, value, mask);
   }
-  for (const field of order.afterMetadata) putField(out, match, field, version);
+  for (const field of after) putField(out, match, field, version);
   if (cookie && cookie.mask !== 0n) {
     const hasMask = cookie.mask !== ones(64);
     out

@@ -23,3 +23,9 @@ export interface TlvMatch {
   /** Only Nicira's messages may have one. */
   readonly cookie: Cookie | null;
 }
+
+/** Two keys that one decoded match after the other is made of. */
+export interface MatchScratch {
+  readonly key: PipelineKey;
+  readonly mask: PipelineKey;
+}

@@ -99,8 +99,8 @@ export class DatabaseClient {
       isConnected = true;
       this.#backoff = 0;
       log('reconnect', 'INFO', `${remote}: connected`);
-      void this.#begin();
-      if ('port' in parsed.address) this.#probe = setInterval(() => this.#ask(), PROBE_INTERVAL);
+      this.#begin();
+      if ('port' in parsed.address) this.#probe = setInterval(() => this.#probePeer(), PROBE_INTERVAL);
     });
     socket.once('error', (error) => {
       if (isConnected) log('jsonrpc', 'WARN', `${remote}: receive error: ${systemMessage(error)}`);
@@ -110,7 +110,7 @@ export class DatabaseClient {
     socket.on('data', (bytes) => this.#receive(bytes as Buffer));
   }
 
-  #ask(): void {
+  #probePeer(): void {
     if (this.#heard) {
       this.#heard = false;
       this.#send({ id: 'echo', method: 'echo', params: [] });
@@ -137,31 +137,51 @@ export class DatabaseClient {
     this.#retry = setTimeout(() => this.#connect(), this.#backoff);
   }
 
-  async #begin(): Promise<void> {
+  /**
+   * Lock, schema, content: each is asked for when the one before it is answered. Answers are taken up where they stand in the
+   * stream: a notification right behind one of them, in the same bytes, counts for what that answer said.
+   */
+  #begin(): void {
     const { database, lock } = this.#options;
-    if (lock !== null) {
-      const answer = await this.#request('lock', [lock]);
-      this.#setLocked(isObject(answer) && answer.locked === true);
+    const getSchema = (): void => this.#ask('get_schema', [database], (json) => this.#monitor(json));
+    if (lock === null) getSchema();
+    else {
+      this.#ask('lock', [lock], (answer) => {
+        this.#setLocked(isObject(answer) && answer.locked === true);
+        getSchema();
+      });
     }
-    const schemaJson = await this.#request('get_schema', [database]);
+  }
+
+  #monitor(schemaJson: Json): void {
+    const { database } = this.#options;
     if (schemaJson === null) return;
-    try {
+    this.#guard(() => {
       const schema = schemaFromJson(schemaJson);
-      const replica = new Replica(schema);
       const requests = Object.fromEntries(
         [...schema.tables.values()].map((table) => [
           table.name,
           [{ columns: table.columns.map(({ name }) => name).filter((name) => !name.startsWith('_')) }],
         ]),
       );
-      const initial = await this.#request('monitor_cond', [database, 'weft', requests]);
-      if (initial === null) return;
-      replica.apply(initial);
-      this.#replica = replica;
-      this.#isReady = true;
-      this.#options.changed();
+      this.#ask('monitor_cond', [database, 'weft', requests], (initial) => {
+        if (initial !== null) this.#guard(() => this.#begun(new Replica(schema), initial));
+      });
+    });
+  }
+
+  #begun(replica: Replica, initial: Json): void {
+    replica.apply(initial);
+    this.#replica = replica;
+    this.#isReady = true;
+    this.#options.changed();
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
     } catch (error) {
-      this.#options.log('ovsdb_idl', 'WARN', `${database}: ${String(error)}`);
+      this.#options.log('ovsdb_idl', 'WARN', `${this.#options.database}: ${String(error)}`);
       this.#socket?.destroy();
     }
   }
@@ -203,23 +223,26 @@ export class DatabaseClient {
     this.#socket?.write(stringify(message));
   }
 
-  /** The result; null when it is an error or the connection is lost. */
-  #request(method: string, params: Json): Promise<Json> {
-    const { promise, resolve } = Promise.withResolvers<Json>();
-    if (!this.#socket) return Promise.resolve(null);
+  /** @param answered called with the result; with null when it is an error or the connection is lost */
+  #ask(method: string, params: Json, answered: (result: Json) => void): void {
+    if (!this.#socket) {
+      answered(null);
+      return;
+    }
     const id = this.#nextId++;
     this.#pending.set(id, (result, error) => {
       if (error !== null && this.#socket)
         this.#options.log('ovsdb_idl', 'WARN', `${method} request failed: ${stringify(error)}`);
-      resolve(error === null ? result : null);
+      answered(error === null ? result : null);
     });
     this.#send({ id, method, params });
-    return promise;
   }
 
   /** Results of the operations; null when they have not been carried out. */
   async transact(operations: readonly Json[]): Promise<readonly Json[] | null> {
-    const result = await this.#request('transact', [this.#options.database, ...operations]);
+    const { promise, resolve } = Promise.withResolvers<Json>();
+    this.#ask('transact', [this.#options.database, ...operations], resolve);
+    const result = await promise;
     if (!isArray(result)) return null;
     const failed = result.find((one) => isObject(one) && one.error !== undefined);
     if (failed === undefined) return result;

@@ -108,6 +108,11 @@ function hashedBucket(ctx: XlateContext, { algorithm, basis, map }: Extract<Sele
 }
 
 function selectedBucket(ctx: XlateContext, group: GroupView): BucketView | null {
+  // What is behind the labels that were taken off must be parsed before it can be hashed
+  if (ctx.wasMpls) {
+    ctx.triggerFreeze();
+    return null;
+  }
   const selector = selectorOf(group);
   switch (selector.method) {
     case 'dp_hash':

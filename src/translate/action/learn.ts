@@ -4,7 +4,7 @@
  * What the flow matches and does comes from the packet's fields and from literals. Whatever is read from the packet is looked
  * at, whether or not anything is learned: a megaflow stands for packets that teach the same flow.
  */
-import { PipelineKey } from '../../flow/key.ts';
+import { KEY, PipelineKey } from '../../flow/key.ts';
 import { hexOf, ones } from '../../flow/odp/number.ts';
 import { formatActions } from '../../openflow/action/index.ts';
 import type { ActionOf, LearnSpec, OfAction, Subfield } from '../../openflow/action/types.ts';
@@ -37,6 +37,8 @@ function addToMatch(
   const bits = ones(width) << BigInt(offset);
   writeValue(key, field, (readValue(key, field) & ~bits) | ((value << BigInt(offset)) & bits));
   writeValue(mask, field, readValue(mask, field) | bits);
+  // Ports have sixteen bits here, and more in the key
+  if (name === 'in_port') mask.setAllOnes(KEY.in_port);
 }
 
 function outputTo(value: bigint): OfAction[] {
@@ -104,6 +106,8 @@ export function learn(ctx: XlateContext, action: Learn): void {
   }
   const flow = learnedFlow(ctx, action);
   if (ctx.isTracing) ctx.report('detail', formatLearned(flow));
+  // What it changes is for the packets that come behind this one
+  ctx.holdTables();
   const isLearned = ctx.effects.learnFlow(ctx.bridge.name, flow);
   if (action.resultTarget) {
     writeSubfield(ctx, action.resultTarget, Uint8Array.of(isLearned ? 1 : 0));

@@ -56,10 +56,13 @@ export function sslOf(replica: Replica): SslConfig | null {
 
 export class BridgeAgents {
   readonly #options: AgentsOptions;
+  /** Flows are being restored: controllers must wait until that is done. */
+  isRestoring = false;
   readonly #agents = new Map<string, BridgeConnections>();
   readonly #configs = new Map<string, BridgeConnectionsConfig>();
   /** Bridges that were seen with a controller. */
   readonly #controlled = new Map<string, boolean>();
+  readonly #failModes = new Map<string, LiveBridge['settings']['failMode']>();
 
   constructor(options: AgentsOptions) {
     this.#options = options;
@@ -97,6 +100,7 @@ export class BridgeAgents {
       managementPath: `${folder}/${name}.mgmt`,
       snoopPath: `${folder}/${name}.snoop`,
       failMode: settings.failMode,
+      mayConnect: !this.isRestoring,
       ssl: sslOf(replica),
       ...(shared === undefined ? {} : { bundleIdle: Math.max(1, Number(shared) || 10) * MILLI * MILLI }),
     };
@@ -104,8 +108,12 @@ export class BridgeAgents {
     this.#configs.set(name, config);
     const { state } = target.ofproto(name);
     // A bridge that gets its first controller, or loses its last one, begins with empty tables
-    if (this.#controlled.get(name) !== agent.hasControllers) state.flush('secure', now());
+    const isOther = this.#controlled.get(name) !== agent.hasControllers;
+    // and so does one without controllers whose fail mode changes
+    const isChanged = !agent.hasControllers && (this.#failModes.get(name) ?? settings.failMode) !== settings.failMode;
+    if (isOther || isChanged) state.flush('secure', now());
     this.#controlled.set(name, agent.hasControllers);
+    this.#failModes.set(name, settings.failMode);
     if (agent.hasControllers || settings.failMode === 'secure') return;
     this.#forwardAll(name, 0);
   }
@@ -118,21 +126,29 @@ export class BridgeAgents {
     const same = state.tables.select(0, { match, strictPriority: priority, includesHidden: true });
     if (same.some(({ actions: [first] }) => first?.type === 'output' && first.port === OFPP_NORMAL)) return;
     const actions = [{ type: 'output', port: OFPP_NORMAL, maxLen: 0 }] as const;
-    state.execute({ command: 'add', tableId: 0, match, priority, actions }, null, now());
+    const flags = { internal: true };
+    state.execute({ command: 'add', tableId: 0, match, priority, actions, flags }, null, now());
   }
 
   #failOpen(name: string, isOpen: boolean): void {
     const { target, now } = this.#options;
     if (!target.state.bridges.has(name)) return;
     const { state } = target.ofproto(name);
-    state.flush('secure', now());
-    if (isOpen) this.#forwardAll(name, FAIL_OPEN_PRIORITY);
+    if (isOpen) {
+      state.flush('secure', now());
+      this.#forwardAll(name, FAIL_OPEN_PRIORITY);
+      return;
+    }
+    // What the controller has put in meanwhile stays
+    const own = { tableId: 0, match: everything(), priority: FAIL_OPEN_PRIORITY, actions: [] };
+    state.execute({ ...own, command: 'delete_strict', flags: { internal: true } }, null, now());
   }
 
   remove(name: string): void {
     this.#agents.get(name)?.close();
     this.#agents.delete(name);
     this.#controlled.delete(name);
+    this.#failModes.delete(name);
     this.#configs.delete(name);
   }
 
@@ -152,7 +168,10 @@ export class BridgeAgents {
   }
 
   run(now: Micros): void {
-    for (const agent of this.#agents.values()) agent.run(now);
+    for (const [name, agent] of this.#agents) {
+      agent.run(now);
+      this.#options.target.ofproto(name).state.wantsPacketInOnMiss = agent.wantsPacketInOnMiss;
+    }
   }
 
   wakeAt(): Micros | null {

@@ -12,6 +12,7 @@
  * Not supported: bonds: of a port with several interfaces the first one is used, and the others say so in their `error`.
  */
 
+import { loadNative } from '../../../backends/native/index.ts';
 import type { DpPort } from '../../flow/odp/action.ts';
 import { parseMac } from '../../lib/addresses.ts';
 import type { Micros } from '../../lib/clock.ts';
@@ -22,6 +23,9 @@ import type { Switch } from '../switch.ts';
 import type { PortConfig } from '../types.ts';
 import { type BridgeSettingsRow, bridgeSettings, datapathIdOf } from './bridge-settings.ts';
 import { classOf, type DeviceClass, type DeviceMaker, type DummyMode } from './devices.ts';
+import { configureTables } from './flow-tables.ts';
+import { isGone, lookAgain } from './links.ts';
+import { type LocalHostSettings, localHostKey, localHostOf } from './local-host.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { portNumber, readBridges, vlanOf, type WantedBridge, type WantedInterface } from './read.ts';
 import { readTunnel } from './tunnel-options.ts';
@@ -50,6 +54,12 @@ export interface LiveBridge {
   readonly mac: Uint8Array;
   readonly numbers: PortNumbers;
   readonly interfaces: Map<string, LiveInterface>;
+  /** Numbers of interfaces that are gone, and get them again when they come back. */
+  readonly kept: Map<string, number>;
+  /** Ports that a port-mod has switched off. */
+  readonly portsDown: Set<string>;
+  /** Settings of flow tables, as they were made: by table. */
+  readonly tables: Map<number, string>;
 }
 
 export interface ConfiguratorOptions {
@@ -67,10 +77,15 @@ export interface ConfiguratorOptions {
 
 /** Number of the local port. */
 const OFPP_LOCAL = 0xfffe;
+const OFPPC_PORT_DOWN = 1;
 
 export class Configurator {
   readonly bridges = new Map<string, LiveBridge>();
   readonly #options: ConfiguratorOptions;
+  /** What was said of interfaces that cannot be had, by name: it is said once. */
+  readonly #said = new Map<string, string>();
+  /** Bridges that could not be made, and why. */
+  readonly lacking = new Map<string, string>();
 
   constructor(options: ConfiguratorOptions) {
     this.#options = options;
@@ -95,19 +110,24 @@ export class Configurator {
     const wanted = readBridges(replica, (text) => this.#options.log('WARN', text));
     for (const bridge of [...this.bridges.values()]) {
       const row = wanted.get(bridge.name)?.row;
-      // A datapath of another type is another bridge
-      if (row && row.string('datapath_type') === bridge.row.string('datapath_type')) continue;
+      // A datapath of another type is another bridge, and so is one with another host behind it
+      const isSame = row?.string('datapath_type') === bridge.row.string('datapath_type');
+      if (row && isSame && localHostKey(row) === localHostKey(bridge.row)) continue;
       this.#removeBridge(bridge, now);
     }
     for (const bridge of wanted.values()) {
       const live = this.bridges.get(bridge.name);
       if (live) this.#removeInterfaces(live, bridge);
     }
+    const before = new Map(this.lacking);
+    this.lacking.clear();
     for (const bridge of wanted.values()) {
       const known = this.bridges.get(bridge.name);
-      const live = known ?? this.#addBridge(bridge);
+      const live = known ?? this.#addBridge(bridge, before.get(bridge.name));
       if (!live) continue;
       this.#addInterfaces(live, bridge);
+      const { tables } = this.#options.target.state.bridges.get(live.name)!.ofproto;
+      configureTables(tables, bridge.row, replica, (text) => this.#options.log('WARN', text), live.tables);
       this.#configure(live, bridge, known === undefined, now);
     }
     for (const bridge of this.bridges.values()) this.#joinPatches(bridge);
@@ -115,18 +135,25 @@ export class Configurator {
 
   // ---- bridges ----
 
-  #addBridge({ name, row, interfaces }: WantedBridge): LiveBridge | null {
+  /** @param said why it could not be made before: it is said once */
+  #addBridge({ name, row, interfaces }: WantedBridge, said: string | undefined): LiveBridge | null {
     const { target, devices, log } = this.#options;
+    const failed = (reason: string): null => {
+      if (reason !== said) log('ERR', `failed to create bridge ${name}: ${reason}`);
+      this.lacking.set(name, reason);
+      return null;
+    };
     const settings = bridgeSettings(row);
-    const mac = settings.mac ?? this.#randomMac();
+    const mac = settings.mac ?? devices.heldMac(name) ?? this.#randomMac();
     const own = interfaces.find((one) => one.name === name);
     const kind = classOf('internal', this.#options.dummies, this.isDummyDatapath(row.string('datapath_type')))!;
-    const opened = kind.kind === 'dummy' || kind.kind === 'device' ? devices.open(name, kind, mac) : null;
-    if (!opened?.ok) {
-      log('ERR', `failed to create bridge ${name}: ${opened?.error ?? 'Address family not supported by protocol'}`);
-      return null;
-    }
-    const device = opened.value;
+    const host = localHostOf(row);
+    for (const problem of host.problems) log('WARN', `bridge ${name}: other_config:${problem}`);
+    const isOpened = (kind.kind === 'dummy' || kind.kind === 'device') && host.local === 'internal';
+    const opened = isOpened ? devices.open(name, kind, mac, own ? settingsOf(own.row) : undefined) : null;
+    if (opened?.ok === false) return failed(opened.error);
+    if (!opened && host.local === 'internal') return failed('Address family not supported by protocol');
+    const device = opened?.ok ? opened.value : null;
     if (device instanceof DummyDevice) device.mac = mac;
     const { failMode, forwardBpdu, macAging, macTableSize } = settings;
     const datapathId = datapathIdOf(settings, mac);
@@ -135,7 +162,8 @@ export class Configurator {
       target.addBridge({
         name,
         mac,
-        local: device,
+        local: device ?? (host.local === 'embedded' ? 'embedded' : 'none'),
+        addresses: host.addresses,
         failMode,
         forwardBpdu,
         macAging,
@@ -144,12 +172,22 @@ export class Configurator {
         ...(dpPort === null ? {} : { dpPort }),
       });
     } catch (error) {
-      device.close();
-      log('ERR', `failed to create bridge ${name}: ${(error as Error).message}`);
-      return null;
+      device?.close();
+      return failed((error as Error).message);
     }
-    this.#options.watch(device);
-    const live: LiveBridge = { name, row, settings, mac, numbers: new PortNumbers(), interfaces: new Map() };
+    this.#setUpHost(name, host, device);
+    if (device) this.#options.watch(device);
+    const live: LiveBridge = {
+      name,
+      row,
+      settings,
+      mac,
+      numbers: new PortNumbers(),
+      interfaces: new Map(),
+      kept: new Map(),
+      portsDown: new Set(),
+      tables: new Map(),
+    };
     this.bridges.set(name, live);
     const local: LiveInterface = {
       bridge: name,
@@ -165,6 +203,25 @@ export class Configurator {
     };
     live.interfaces.set(name, local);
     return live;
+  }
+
+  /** Routes and neighbours of the local port; addresses of the kernel's end, where there is one. */
+  #setUpHost(bridge: string, { addresses, routes, neighbors }: LocalHostSettings, device: Netdev | null): void {
+    const { target, log } = this.#options;
+    const attempt = (what: string, work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        log('WARN', `bridge ${bridge}: ${what}: ${(error as Error).message}`);
+      }
+    };
+    if (device) {
+      const addon = loadNative();
+      for (const { address, prefixLength } of addresses)
+        attempt('address', () => addon.ok && addon.value.setAddress(bridge, address, prefixLength, true));
+    }
+    for (const { to, via } of routes) attempt('route', () => target.addRoute(to.address, to.prefixLength, bridge, via));
+    for (const { address, mac } of neighbors) attempt('neighbour', () => target.setNeighbor(bridge, address, mac));
   }
 
   #randomMac(): Uint8Array {
@@ -200,6 +257,7 @@ export class Configurator {
     const bridge = target.state.bridges.get(live.name)!;
     const { macAging, macTableSize, failMode, forwardBpdu } = live.settings;
     bridge.macs.configure(macAging, macTableSize);
+    bridge.macs.floodVlans = new Set(row.integers('flood_vlans'));
     const datapathId = datapathIdOf(live.settings, live.mac);
     if (isNew || bridge.datapathId !== datapathId)
       log('INFO', `bridge ${live.name}: using datapath ID ${datapathId.toString(16).padStart(16, '0')}`);
@@ -227,20 +285,37 @@ export class Configurator {
   #keyOf({ type, row }: WantedInterface): string {
     const options = type === 'patch' ? [...row.map('options')].filter(([name]) => name === 'peer') : [];
     const isDummy = classOf(type, this.#options.dummies, true)?.kind === 'dummy';
-    return `${type} ${JSON.stringify(isDummy ? [] : type === 'patch' ? options : [...row.map('options')])}`;
+    const mtu = type === 'tap' || type === 'internal' ? (row.integer('mtu_request') ?? '') : '';
+    return `${type} ${mtu} ${JSON.stringify(isDummy ? [] : type === 'patch' ? options : [...row.map('options')])}`;
   }
 
   #removeInterfaces(live: LiveBridge, { interfaces }: WantedBridge): void {
     const wanted = new Map(interfaces.map((one) => [one.name, one]));
+    const askedBy = new Map<number, string>();
+    for (const { name, row } of interfaces) {
+      const asked = portNumber(row, 'ofport_request');
+      if (asked !== null && live.interfaces.get(name)?.number === asked) askedBy.set(asked, name);
+    }
+    // A number that another one has is had, unless that one asks for it too
+    const mustMove = (to: number | null, from: number | null): boolean =>
+      to !== null && to !== from && !askedBy.has(to);
+    const victims = new Set<number>();
+    for (const { name, row } of interfaces) {
+      const asked = portNumber(row, 'ofport_request');
+      if (asked !== null && mustMove(asked, live.interfaces.get(name)?.number ?? null)) victims.add(asked);
+    }
     for (const one of [...live.interfaces.values()]) {
       if (one.name === live.name) continue;
       const want = wanted.get(one.name);
       const asked = want ? portNumber(want.row, 'ofport_request') : null;
-      // A number that another one has is not waited for
-      const mustMove = (to: number | null, from: number | null): boolean =>
-        to !== null && to !== from && live.numbers.isFree(to);
-      const stays = want && one.error === null && one.key === this.#keyOf(want) && !mustMove(asked, one.number);
+      const stays =
+        want &&
+        one.error === null &&
+        one.key === this.#keyOf(want) &&
+        !mustMove(asked, one.number) &&
+        !victims.has(one.number ?? 0);
       if (!stays) this.#removeInterface(live, one);
+      if (!want) live.kept.delete(one.name);
     }
   }
 
@@ -279,7 +354,8 @@ export class Configurator {
     const vlan = vlanOf(port.row);
     const common = { bridge: live.name, name, type, kind, row, key: this.#keyOf(want), vlanKey: '' };
     const failed = (error: string): LiveInterface => {
-      this.#options.log('WARN', error);
+      if (this.#said.get(name) !== error) this.#options.log('WARN', error);
+      this.#said.set(name, error);
       return { ...common, device: null, number: null, error };
     };
     if (port.interfaces.length > 1 && port.interfaces[0] !== row)
@@ -287,7 +363,8 @@ export class Configurator {
     if (!kind) return failed(`could not open network device ${name} (Address family not supported by protocol)`);
     const target = this.#target(name, kind, row);
     if (typeof target === 'string') return failed(target);
-    const number = live.numbers.take(portNumber(row, 'ofport_request') ?? portNumber(row, 'ofport'));
+    const asked = portNumber(row, 'ofport_request') ?? live.kept.get(name) ?? portNumber(row, 'ofport');
+    const number = live.numbers.take(asked);
     if (number === null) return failed(`could not add network device ${name} to ofproto (No space left on device)`);
     const dpPort = this.#dpNumber(name);
     const device = 'netdev' in target ? target.netdev : null;
@@ -301,6 +378,8 @@ export class Configurator {
       return failed(`could not add network device ${name} to ofproto (${(error as Error).message})`);
     }
     if (device) this.#options.watch(device);
+    this.#said.delete(name);
+    live.kept.set(name, number);
     this.#options.log('INFO', `bridge ${live.name}: added interface ${name} on port ${number}`);
     return { ...common, device, number, error: null };
   }
@@ -320,7 +399,7 @@ export class Configurator {
         return tunnel.ok ? { tunnel: tunnel.value } : tunnel.error;
       }
       default: {
-        const opened = this.#options.devices.open(name, kind, parseMac(row.string('mac')));
+        const opened = this.#options.devices.open(name, kind, parseMac(row.string('mac')), settingsOf(row));
         return opened.ok ? { netdev: opened.value } : opened.error;
       }
     }
@@ -341,9 +420,78 @@ export class Configurator {
     }
   }
 
+  /**
+   * Dummies are switched off and on as port-mods say (OFPPC_PORT_DOWN).
+   * @returns whether one of them was
+   */
+  followPortMods(): boolean {
+    let count = 0;
+    for (const { name, interfaces, portsDown } of this.bridges.values()) {
+      for (const { name: port, config } of this.#options.target.state.bridges.get(name)?.ofports ?? []) {
+        const isDown = (config & OFPPC_PORT_DOWN) !== 0;
+        const device = interfaces.get(port)?.device;
+        if (!(device instanceof DummyDevice) || isDown === portsDown.has(port)) continue;
+        if (isDown) portsDown.add(port);
+        else portsDown.delete(port);
+        device.isAdminUp = !isDown;
+        count++;
+      }
+    }
+    return count > 0;
+  }
+
+  // ---- interfaces of the kernel that come and go ----
+
+  /** Whether there is something that could not be had. */
+  get hasFailures(): boolean {
+    if (this.lacking.size > 0) return true;
+    for (const { interfaces } of this.bridges.values())
+      for (const { error } of interfaces.values()) if (error !== null) return true;
+    return false;
+  }
+
+  /** Interfaces of the kernel have changed: devices look again when they are polled next. */
+  linksChanged(): void {
+    for (const { interfaces } of this.bridges.values())
+      for (const { device } of interfaces.values()) if (device) lookAgain(device);
+  }
+
+  /**
+   * Takes off what is gone; a bridge goes with its own device.
+   * @param isLost tells of further interfaces that are
+   * @returns whether there was something
+   */
+  dropLost(now: Micros, isLost: (live: LiveInterface) => boolean = () => false): boolean {
+    let count = 0;
+    for (const bridge of [...this.bridges.values()]) {
+      for (const live of [...bridge.interfaces.values()]) {
+        if (!live.device || !(isGone(live.device) || isLost(live))) continue;
+        count++;
+        if (live.name === bridge.name) {
+          this.#removeBridge(bridge, now);
+          break;
+        }
+        this.#removeInterface(bridge, live);
+        const error = `could not open network device ${live.name} (No such device)`;
+        bridge.interfaces.set(live.name, { ...live, device: null, number: null, error });
+      }
+    }
+    return count > 0;
+  }
+
   close(now: Micros): void {
     for (const bridge of [...this.bridges.values()]) this.#removeBridge(bridge, now);
   }
+}
+
+/** What opening an interface's device is told: its options, and columns that count for it. */
+function settingsOf(row: ReplicaRow): ReadonlyMap<string, string> {
+  const settings = new Map(row.map('options'));
+  const mtu = row.integer('mtu_request');
+  const affinity = row.map('other_config').get('pmd-rxq-affinity');
+  if (mtu !== null) settings.set('mtu', `${mtu}`);
+  if (affinity !== undefined) settings.set('pmd-rxq-affinity', affinity);
+  return settings;
 }
 
 type Target = PortConfig extends infer Each

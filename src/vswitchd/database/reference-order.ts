@@ -5,25 +5,34 @@
 
 const rotate = (value: number, bits: number): number => (value << bits) | (value >>> (32 - bits));
 
-/** MurmurHash3 (32 bits) of the bytes. */
+/** Steps of MurmurHash3 (32 bits). */
+function add(hash: number, data: number): number {
+  const mixed = Math.imul(rotate(Math.imul(data, 0xcc9e2d51), 15), 0x1b873593);
+  return (Math.imul(rotate(hash ^ mixed, 13), 5) + 0xe6546b64) | 0;
+}
+
+function finish(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** Hash of numbers of 32 bits. */
+export const hashWords = (words: readonly number[], basis: number): number =>
+  finish(words.reduce(add, basis) ^ (4 * words.length));
+
+/** Hash of the text's bytes. */
 export function hashName(name: string): number {
   const bytes = Buffer.from(name, 'utf8');
   let hash = 0;
-  const add = (data: number): void => {
-    const mixed = Math.imul(rotate(Math.imul(data, 0xcc9e2d51), 15), 0x1b873593);
-    hash = (Math.imul(rotate(hash ^ mixed, 13), 5) + 0xe6546b64) | 0;
-  };
   let at = 0;
-  for (; at + 4 <= bytes.length; at += 4) add(bytes.readInt32LE(at));
+  for (; at + 4 <= bytes.length; at += 4) hash = add(hash, bytes.readInt32LE(at));
   if (at < bytes.length) {
     let rest = 0;
     for (let i = bytes.length - 1; i >= at; i--) rest = (rest << 8) | bytes[i]!;
-    add(rest);
+    hash = add(hash, rest);
   }
-  hash ^= bytes.length;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return finish(hash ^ bytes.length);
 }
 
 /** One less than the number of buckets for so many items: a power of two, never two. */

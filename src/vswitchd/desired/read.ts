@@ -127,6 +127,7 @@ class FileReader {
       },
       spinMax: file.spin_max ?? null,
       cpus: file.cpus ?? [],
+      workers: file.workers ?? null,
     };
   }
 
@@ -155,7 +156,8 @@ class FileReader {
       local,
       addresses,
       mtu: read.mtu ?? null,
-      failMode: read.fail_mode ?? 'standalone',
+      // a bridge whose flows are all said has no other ones
+      failMode: read.fail_mode ?? (read.flows ? 'secure' : 'standalone'),
       forwardBpdu: read.forward_bpdu ?? false,
       macAging: (read.mac_aging ?? 300) * SECOND,
       macTableSize: read.mac_table_size ?? 8192,

@@ -85,6 +85,7 @@ export const fileFields = {
   max_idle: integer(500, 3_600_000),
   spin_max: integer(0, 10_000),
   cpus: list(integer(0, 1023), 1024),
+  workers: integer(1, 16),
   bridges: list(anything, BRIDGES_MAX),
   routes: list(record({ to: network, bridge: text, via: address }, ['to', 'bridge']), 4096),
   neighbors: list(record({ bridge: text, address, mac }, ['bridge', 'address', 'mac']), 4096),

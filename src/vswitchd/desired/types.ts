@@ -69,6 +69,8 @@ export interface DesiredSettings {
   readonly spinMax: number | null;
   /** Processors that the switch may run on; empty for all. */
   readonly cpus: readonly number[];
+  /** Null for the default: as many as the database's pmd-cpu-mask has processors, or one. */
+  readonly workers: number | null;
 }
 
 export interface DesiredState {

@@ -84,11 +84,10 @@ export class BridgeConnections {
   }
 
   /**
-   * Whether misses that no table-miss flow asks for go to controllers: one speaks OpenFlow 1.2 or before, or is not connected and
-   * may yet. For Ofproto.wantsPacketInOnMiss, before each run of the bridge.
+   * Whether misses that no table-miss flow asks for go to controllers: one that is connected speaks OpenFlow 1.2 or before, or has
+   * not said yet what it speaks. For Ofproto.wantsPacketInOnMiss, before each run of the bridge.
    */
   get wantsPacketInOnMiss(): boolean {
-    for (const { connection } of this.#controllers.values()) if (!connection) return true;
     return this.#manager.wantsPacketInOnMiss;
   }
 
@@ -118,6 +117,7 @@ export class BridgeConnections {
     this.#configured = [...wanted.values()].filter(
       ({ config: { type }, target }) => (type ?? (target.isPassive ? 'service' : 'primary')) === 'primary',
     ).length;
+    if (config.mayConnect === false) for (const { target } of config.controllers) wanted.delete(target);
     this.#removeUnwanted(wanted);
     for (const [name, { config: controller, target }] of wanted) {
       const connection = settingsOf(controller, target.isPassive);

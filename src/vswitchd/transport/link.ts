@@ -1,4 +1,9 @@
-/** A socket and its connection: bytes go in and out as fast as either can. */
+/**
+ * A socket and its connection: bytes go in and out as fast as either can.
+ *
+ * Invariants. After every slice of requests the switch gets its turn, and forwards: a controller that sends a million flow-mods
+ * at once does not stop traffic.
+ */
 import type { Socket } from 'node:net';
 import { concatBytes } from '../../lib/bytes.ts';
 import type { Micros } from '../../lib/clock.ts';
@@ -6,11 +11,15 @@ import type { Connection } from '../../ofproto/connections/connection.ts';
 
 /** Bytes that are written at once. */
 const WRITE_SIZE = 64 * 1024;
+/** Requests between two turns of the switch: less than a millisecond of flow-mods. */
+const SLICE = 64;
 
 export class Link {
   readonly connection: Connection;
   readonly #socket: Socket;
   readonly #now: () => Micros;
+  readonly #wake: () => void;
+  #immediate: NodeJS.Immediate | null = null;
   #isEnding = false;
   #isScheduled = false;
 
@@ -18,6 +27,8 @@ export class Link {
     this.#socket = socket;
     this.connection = connection;
     this.#now = now;
+    this.#wake = wake;
+    connection.slice = SLICE;
     socket.on('data', (bytes: Uint8Array) => {
       connection.receive(bytes, now());
       this.pump();
@@ -39,6 +50,15 @@ export class Link {
     });
   }
 
+  /** Goes on behind the switch's turn. */
+  #continueLater(): void {
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = null;
+      this.pump();
+      this.#wake();
+    });
+  }
+
   #write(): void {
     while (!this.#socket.writableNeedDrain && !this.#socket.destroyed) {
       const messages: Uint8Array[] = [];
@@ -57,9 +77,10 @@ export class Link {
     const { connection } = this;
     if (this.#isEnding) return;
     this.#write();
-    connection.process(this.#now());
+    if (this.#immediate === null) connection.process(this.#now());
     this.#write();
-    if (connection.wantsInput) this.#socket.resume();
+    if (connection.hasInput) this.#continueLater();
+    if (connection.wantsInput && !connection.hasInput) this.#socket.resume();
     else this.#socket.pause();
     if (connection.closedBy === null) return;
     this.#isEnding = true;

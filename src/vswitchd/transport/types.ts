@@ -35,6 +35,8 @@ export interface BridgeConnectionsConfig {
   /** `BR.snoop`; null for none. */
   readonly snoopPath: string | null;
   readonly failMode: 'standalone' | 'secure';
+  /** False: controllers are not talked to yet (other_config:flow-restore-wait); true when left out. */
+  readonly mayConnect?: boolean;
   /** Null: `ssl:` and `pssl:` targets cannot be used. */
   readonly ssl?: SslConfig | null;
   /** Idle time after which a bundle is dropped (other_config:bundle-idle-timeout of Open_vSwitch; 10 s by default). */

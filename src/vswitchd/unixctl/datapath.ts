@@ -3,19 +3,26 @@
 import { KEY } from '../../flow/key.ts';
 import type { DpPort } from '../../flow/odp/action.ts';
 import { formatFlow } from '../../flow/odp/format.ts';
-import { parseMatch } from '../../flow/odp/parse.ts';
 import { MILLISECOND } from '../../lib/clock.ts';
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import type { LiveBridge, LiveInterface } from '../database/configurator.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
+import { behindDatapath, dpctlError, dpctlUsages, registerDpctl } from './datapath-argument.ts';
+import { registerFlowCommands } from './dpctl-flows.ts';
 import { bridgeOf } from './fdb.ts';
 import { nameOf } from './routes.ts';
+
+/** The datapath's number of a port; null when there is none. */
+function portByName(daemon: SwitchDaemon, name: string): DpPort | null {
+  const live = daemon.config.interfaceOf(name);
+  return live ? (daemon.target.port(live.bridge, name)?.dpPort ?? null) : null;
+}
 
 /** The datapath that a bridge of this datapath_type is on. */
 const datapathOf = (type: string): string =>
   type === '' || type === 'system' ? 'system@ovs-system' : type === 'dummy' ? 'dummy@ovs-dummy' : `${type}@ovs-${type}`;
 
-function byDatapath(daemon: SwitchDaemon): Map<string, LiveBridge[]> {
+export function byDatapath(daemon: SwitchDaemon): Map<string, LiveBridge[]> {
   const datapaths = new Map<string, LiveBridge[]>();
   for (const bridge of daemon.config.bridges.values()) {
     const name = datapathOf(bridge.row.string('datapath_type'));
@@ -156,6 +163,7 @@ function flowLines(daemon: SwitchDaemon, { names, bridge }: FlowOptions): string
 }
 
 function dumpFlows(daemon: SwitchDaemon, args: readonly string[]): string {
+  if (byDatapath(daemon).size === 0) behindDatapath(daemon, [], 1);
   for (const arg of args) {
     if (arg.startsWith('-') || arg.startsWith('filter=') || arg.startsWith('pmd=')) continue;
     const type = /^type=(.*)$/.exec(arg)?.[1];
@@ -179,23 +187,11 @@ const flowTypes: ReadonlySet<string> = new Set([
 ]);
 
 function deleteFlows(daemon: SwitchDaemon): string {
-  daemon.target.flushFlows(daemon.clock.now());
+  const { target } = daemon;
+  target.flushFlows(daemon.clock.now());
+  // Those that were put in by hand are not the revalidator's
+  for (const id of [...target.datapath.flowIds()]) target.datapath.deleteFlow(id, target.datapath.flowGeneration(id)!);
   return '';
-}
-
-/** Removes the one megaflow of a match. */
-function deleteFlow(daemon: SwitchDaemon, text: string): string {
-  const match = parseMatch(text);
-  const { datapath } = daemon.target;
-  for (const id of datapath.flowIds()) {
-    const flow = datapath.flow(id)!;
-    if (!match.ok || !flow.match.key.equals(match.value.key) || !flow.match.mask.equals(match.value.mask)) continue;
-    datapath.deleteFlow(id, datapath.flowGeneration(id)!);
-    return '';
-  }
-  throw new CommandError(
-    'ovs-vswitchd: deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?',
-  );
 }
 
 function showUpcalls(daemon: SwitchDaemon, ufid: boolean): string {
@@ -225,17 +221,41 @@ export function registerDatapath(control: ControlSocket, daemon: SwitchDaemon): 
   control.register('dpctl/dump-dps', '', 0, 2000, () =>
     [...byDatapath(daemon).keys()].map((name) => `${name}\n`).join(''),
   );
-  control.register('dpctl/show', '[-s] [dp...]', 0, 2000, (args) => showDatapaths(daemon, args));
-  control.register('dpctl/dump-flows', '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]', 0, 2000, (args) =>
-    dumpFlows(daemon, args),
-  );
-  control.register('dpctl/del-flow', '[dp] flow', 1, 2000, (args) => deleteFlow(daemon, args.at(-1)!));
-  control.register('dpctl/del-flows', '[dp] [file]', 0, 2000, () => deleteFlows(daemon));
+  registerDpctl(control, 'show', (args) => showDatapaths(daemon, args));
+  registerDpctl(control, 'dump-flows', (args) => dumpFlows(daemon, args));
+  registerDpctl(control, 'offload-stats-show', (args) => {
+    behindDatapath(daemon, args, 1);
+    throw dpctlError('retrieving offload statistics', 'EINVAL');
+  });
+  registerDpctl(control, 'cache-get-size', ([name]) => {
+    const all = [...byDatapath(daemon).keys()];
+    if (name !== undefined && !all.includes(name)) throw dpctlError(`Opening datapath ${name} failed`, 'EINVAL');
+    return (name === undefined ? all : [name]).map((one) => `${one}:\n`).join('');
+  });
+  registerDpctl(control, 'cache-set-size', ([name]) => {
+    const isKnown = byDatapath(daemon).has(name!);
+    throw dpctlError(
+      isKnown ? 'Setting cache size failed' : `Opening datapath ${name} failed`,
+      isKnown ? 'EOPNOTSUPP' : 'EINVAL',
+    );
+  });
+  control.register('dpctl/list-commands', '', 0, 2000, () => {
+    const lines = Object.entries(dpctlUsages).map(([name, usage]) => `  dpctl/${name.padEnd(23)} ${usage}\n`);
+    return `The available commands are:\n${lines.join('')}`;
+  });
+  registerFlowCommands(control, daemon, () => void deleteFlows(daemon));
   control.register('revalidator/purge', '', 0, 0, () => deleteFlows(daemon));
   control.register('revalidator/wait', '', 0, 0, () => {
     daemon.turn();
     return '';
   });
+  if (daemon.options.dummies !== 'none') {
+    control.register('dpif-dummy/change-port-number', 'dp port new-number', 3, 3, ([datapath, port]) => {
+      if (!datapathNames(daemon).has(datapath!)) throw new CommandError('unknown datapath or not a dummy');
+      const number = portByName(daemon, port!);
+      throw new CommandError(number === null ? 'unknown port' : 'ports keep their numbers');
+    });
+  }
   let ufid = true;
   control.register('upcall/show', '', 0, 0, () => showUpcalls(daemon, ufid));
   control.register('upcall/enable-ufid', '', 0, 0, () => {
@@ -245,6 +265,13 @@ export function registerDatapath(control: ControlSocket, daemon: SwitchDaemon): 
   control.register('upcall/disable-ufid', '', 0, 0, () => {
     ufid = false;
     return 'Datapath dumping tersely using UFID disabled';
+  });
+  control.register('upcall/disable-megaflows', '', 0, 0, () => {
+    throw new CommandError('megaflows cannot be disabled: the datapath has no other flows');
+  });
+  control.register('upcall/enable-megaflows', '', 0, 0, () => {
+    deleteFlows(daemon);
+    return 'megaflows enabled\n';
   });
   control.register('upcall/set-flow-limit', 'flow-limit-number', 1, 1, ([text]) => {
     const limit = Number.parseInt(text!, 10) || 0;

@@ -8,6 +8,7 @@ import type { SwitchDaemon } from '../database/daemon.ts';
 import { DummyDevice } from '../dummy/device.ts';
 
 const FRAME_MIN = 14;
+const FRAME_MAX = 65_535;
 
 export function dummyDevices(daemon: SwitchDaemon): DummyDevice[] {
   return [...daemon.config.bridges.values()].flatMap(({ interfaces }) =>
@@ -18,7 +19,7 @@ export function dummyDevices(daemon: SwitchDaemon): DummyDevice[] {
 const dummyOf = (daemon: SwitchDaemon, name: string): DummyDevice | null =>
   dummyDevices(daemon).find((device) => device.name === name) ?? null;
 
-/** A frame of hexadecimal digits, or one made of flow text. @param size bytes that it has at the least */
+/** A frame of hexadecimal digits, or one made of flow text. @param size bytes that it has, zeros behind its headers; 0 for the usual */
 function frameOf(daemon: SwitchDaemon, text: string, size: number): Uint8Array {
   const bytes = /^[0-9a-fA-F\s]+$/.test(text) ? fromHex(text) : null;
   if (bytes && bytes.length >= FRAME_MIN) return bytes;
@@ -28,10 +29,12 @@ function frameOf(daemon: SwitchDaemon, text: string, size: number): Uint8Array {
   };
   const key = parseKey(text, { portByName });
   if (!key.ok) throw new CommandError(`syntax error at ${text}`);
-  const frame = composeFrame(key.value);
-  if (size <= frame.length) return frame;
+  if (size <= 0) return composeFrame(key.value);
   const bare = composeFrame(key.value, 0).length;
-  return composeFrame(key.value, size - bare);
+  if (size < bare) throw new CommandError('too small packet len');
+  const frame = new Uint8Array(Math.min(size, FRAME_MAX));
+  frame.set(composeFrame(key.value, new Uint8Array(frame.length - bare)));
+  return frame;
 }
 
 function receive(daemon: SwitchDaemon, [name, ...rest]: readonly string[]): string {

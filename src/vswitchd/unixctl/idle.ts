@@ -2,8 +2,10 @@
  * Commands of features that are not in use: they answer what the reference answers then. An object that is named is not there; a
  * list is empty.
  */
+import { parseMac } from '../../lib/addresses.ts';
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
+import { hashWords } from '../database/reference-order.ts';
 import { bridgeOf } from './fdb.ts';
 
 interface Idle {
@@ -52,7 +54,6 @@ const commands: readonly Idle[] = [
   idle('bond/show', '[port]', 0, 1, '', NO_BOND),
   idle('cfm/set-fault', '[interface] normal|false|true', 1, 2, 'OK', 'no such CFM object'),
   idle('cfm/show', '[interface]', 0, 1, '', 'no such CFM object'),
-  idle('dpif-netdev/bond-show', '[dp]', 0, 1, '', null),
   idle('lacp/show', '[port]', 0, 1, '', NO_LACP),
   idle('lacp/show-stats', '[port]', 0, 1, '', NO_LACP),
   idle('rstp/show', '[bridge]', 0, 1, '', NO_RSTP),
@@ -61,7 +62,21 @@ const commands: readonly Idle[] = [
   idle('stp/tcn', '[bridge]', 0, 1, 'OK', NO_STP),
 ];
 
+/** The bucket of a bond that a source address falls into: two numbers of 32 bits, hashed as the reference does. */
+function bondHash([macText, vlanText = '0', basisText = '0']: readonly string[]): string {
+  const mac = parseMac(macText!);
+  if (!mac) throw new CommandError('invalid mac');
+  if (!/^\d+$/.test(vlanText)) throw new CommandError('invalid vlan');
+  if (!/^\d+$/.test(basisText)) throw new CommandError('invalid basis');
+  const low = mac.reduce((sum, byte, i) => (i < 2 ? sum : (sum << 8) | byte), 0);
+  const high = (Number(vlanText) << 16) | (mac[0]! << 8) | mac[1]!;
+  return `${hashWords([low, high], Number(basisText)) & BUCKETS_MASK}\n`;
+}
+
+const BUCKETS_MASK = 0xff;
+
 export function registerIdle(control: ControlSocket, daemon: SwitchDaemon): void {
+  control.register('bond/hash', 'mac [vlan] [basis]', 1, 3, bondHash);
   for (const { name, usage, min, max, empty, missing } of commands) {
     control.register(name, usage, min, max, (args) => {
       // Commands that take a state have it behind the object

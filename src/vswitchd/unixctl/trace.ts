@@ -105,6 +105,8 @@ function requestOf(daemon: SwitchDaemon, { positional, generates, payloadSize }:
 }
 
 function trace(daemon: SwitchDaemon, args: readonly string[], actions: readonly OfAction[] | null): string {
+  // Connections that have just gone or come decide what a miss does
+  daemon.turn();
   const words = readWords(args, actions !== null);
   const { bridge, key, frame } = requestOf(daemon, words);
   const report = daemon.target.trace(bridge, { key }, daemon.clock.now(), {

@@ -128,3 +128,11 @@ test('wrappers wrap wrappers', () => {
   device.send(frame(1));
   assert.deepEqual(seen, ['rx', 'rx']);
 });
+
+test('a device of several queues is refused: a wrapper would miss frames', () => {
+  const wrapped = new TraceNetdev(new MemoryNetdev('p1', { queues: 2 }), () => {});
+  assert.deepEqual(wrapped.attach(new FakeWorker().rings), {
+    ok: false,
+    error: 'p1 has 2 queues, and a wrapper sees one',
+  });
+});

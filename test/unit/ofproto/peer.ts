@@ -52,9 +52,10 @@ export class FakePeer implements OfPeer {
     this.answers.push(this.#throughWire(message, envelope.header.xid));
   }
 
-  replyMultipart({ envelope }: OfRequest, parts: readonly OfMessage[], empty: OfMessage): void {
+  replyMultipart({ envelope }: OfRequest, parts: Iterable<OfMessage>, empty: OfMessage): void {
     const { xid } = envelope.header;
-    this.answers.push(...(parts.length > 0 ? parts : [empty]).map((part) => this.#throughWire(part, xid)));
+    const all = [...parts];
+    this.answers.push(...(all.length > 0 ? all : [empty]).map((part) => this.#throughWire(part, xid)));
   }
 
   fail(_: OfRequest, error: OfError | OfErrorName): void {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KEY } from '../../../src/flow/key.ts';
+import { KEY, PipelineKey } from '../../../src/flow/key.ts';
 import { formatActions } from '../../../src/flow/odp/format.ts';
 import { RecircTable } from '../../../src/ofproto/recircs.ts';
-import { noEffects } from '../../../src/translate/effects.ts';
+import { askingEffects, noEffects } from '../../../src/translate/effects.ts';
 import type { FrozenState } from '../../../src/translate/recirc.ts';
 import type { Effects, LearnedFlow } from '../../../src/translate/types.ts';
 import { parseCtNext } from '../../../src/vswitchd/trace-recirc.ts';
@@ -100,6 +100,73 @@ test('what is learned comes from the packet; a limit that says no is told to the
   // A trace learns nothing
   run(state);
   assert.equal(learned.length, 2);
+});
+
+/** Effects that learn for good. */
+const learning = (state: ReturnType<typeof bridge>): Effects => ({
+  ...noEffects,
+  isDry: false,
+  learnFlow: (name, flow) => state.bridges.get(name)!.ofproto.learn(flow, 0),
+});
+
+test('a packet does not see what it has learned itself; the next one does', () => {
+  const state = bridge();
+  const learn = 'learn(table=1,priority=10,NXM_OF_ETH_SRC[],load:1->NXM_NX_REG0[])';
+  addFlow(state, '', `${learn},resubmit(,1),${learn},resubmit(,2)`);
+  addFlow(state, 'table=1,priority=1', 'load:2->NXM_NX_REG0[]');
+  addFlow(state, 'table=2,reg0=1', 'output:2');
+  addFlow(state, 'table=2,reg0=2', 'output:3');
+  assert.equal(formatActions(run(state, tcp, learning(state)).actions), '3');
+  assert.equal(formatActions(run(state, tcp, learning(state)).actions), '2');
+});
+
+test('a rule that a packet replaces by learning is still there for that packet', () => {
+  const state = bridge();
+  const learn = (port: number, priority: number): string =>
+    `learn(table=1,priority=${priority},NXM_OF_ETH_SRC[],load:${port}->NXM_NX_REG0[])`;
+  addFlow(state, 'table=0', `${learn(2, 10)},${learn(3, 10)},${learn(4, 10)},resubmit(,1),output:NXM_NX_REG0[]`);
+  addFlow(state, 'table=1,priority=1', 'load:1->NXM_NX_REG0[]');
+  assert.equal(formatActions(run(state, tcp, learning(state)).actions), 'drop');
+  assert.equal(formatActions(run(state, tcp, learning(state)).actions), '4');
+});
+
+test('learned ports match all bits of the port', () => {
+  const state = bridge();
+  addFlow(state, '', 'learn(table=1,NXM_OF_IN_PORT[]),output:2');
+  run(state, tcp, learning(state));
+  const { tables } = state.bridges.get('br0')!.ofproto;
+  const [rule] = tables.select(1, { match: { key: new PipelineKey(), mask: new PipelineKey() } });
+  const { key, mask } = tables.matchOf(rule!);
+  assert.equal(key.get(KEY.in_port), 1);
+  assert.ok(mask.isAllOnes(KEY.in_port));
+});
+
+test('whether there is room for a learned flow can be asked without learning', () => {
+  const state = bridge();
+  const action = 'learn(table=5,limit=1,result_dst=NXM_NX_REG0[0],NXM_OF_ETH_SRC[])';
+  addFlow(state, '', `${action},resubmit(,1)`);
+  addFlow(state, 'table=1,reg0=1', 'output:2');
+  addFlow(state, 'table=1,reg0=0', 'output:3');
+  const asked = (): string => formatActions(run(state, tcp, askingEffects(state.picture())).actions);
+  assert.equal(asked(), '2');
+  const other = { ...tcp, src: '00:00:00:00:00:77' };
+  run(state, other, learning(state));
+  assert.equal(asked(), '3');
+  assert.equal(formatActions(run(state, other, askingEffects(state.picture())).actions), '2');
+});
+
+test('a packet out of NSH has addresses of its own', () => {
+  const state = bridge();
+  addFlow(state, 'dl_type=0x894f', 'decap(),decap(),output:2');
+  const nsh = packet({ inPort: 1, type: 0x894f }).set(KEY.nsh_np, 3).set(KEY.nsh_mdtype, 1);
+  const out = run(state, tcp, noEffects, { key: nsh });
+  assert.match(formatActions(out.actions), /^pop_eth,pop_nsh\(\),recirc\(0x[0-9a-f]+\)$/);
+});
+
+test('what labels hide is not asked for', () => {
+  const state = bridge();
+  addFlow(state, 'ip', 'push_mpls:0x8847,output:2');
+  assert.ok(run(state).match.mask.isZero(KEY.nw_proto));
 });
 
 const frozen: FrozenState = {
