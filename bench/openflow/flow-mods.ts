@@ -38,7 +38,7 @@ export async function streamFlows(client: OfClient, from: number, to: number): P
   await client.barrier();
 }
 
-export async function bundleFlows(client: OfClient, count: number): Promise<void> {
+async function bundleFlows(client: OfClient, count: number): Promise<void> {
   for (let from = 0, bundle = 1; from < count; from += BUNDLE, bundle++) {
     await client.bundleControl(bundle, bundleStep.open);
     await sendAll(client, from, Math.min(count, from + BUNDLE), (n) => inBundle(bundle, addFlow(n)));
@@ -47,7 +47,7 @@ export async function bundleFlows(client: OfClient, count: number): Promise<void
   }
 }
 
-export async function flowsOneByOne(client: OfClient, from: number, count: number): Promise<void> {
+async function flowsOneByOne(client: OfClient, from: number, count: number): Promise<void> {
   for (let n = from; n < from + count; n++) await client.sendAndWait(addFlow(n));
 }
 

@@ -122,9 +122,10 @@ export class Bridge {
     this.#ports.set(name, port);
     this.#changed();
     const told = describePort(port);
-    this.ofproto.events?.portChanged('add', port.isUp ? describePort(port, 0) : told);
     // As the reference: whether it is live is found out later
-    if (port.isUp) this.ofproto.events?.portChanged('modify', told);
+    const first = port.isUp ? { ...told, state: 0 } : told;
+    this.ofproto.events?.portChanged('add', first);
+    if (port.isUp) this.ofproto.events?.portChanged('modify', told, null, first);
     return ofport;
   }
 
@@ -203,12 +204,12 @@ export class Bridge {
     const bits = ((old?.config ?? 0) & ~mask) | (config & mask);
     if (old?.config === bits) return;
     const port = this.#update(name, { config: bits });
+    const told = describePort(port);
+    const isSwitched = (((old?.config ?? 0) ^ bits) & PORT_CONFIG.down) !== 0 && port.isUp;
     // As the reference: the change of the bit is told first, what it does to the link then
-    if (((old?.config ?? 0) ^ bits) & PORT_CONFIG.down && port.isUp) {
-      const before = (bits & PORT_CONFIG.down) !== 0 ? 0 : STATE_LINK_DOWN;
-      this.ofproto.events?.portChanged('modify', describePort(port, before), peer);
-    }
-    this.ofproto.events?.portChanged('modify', describePort(port), peer);
+    const first = isSwitched ? { ...told, state: (bits & PORT_CONFIG.down) !== 0 ? 0 : STATE_LINK_DOWN } : told;
+    this.ofproto.events?.portChanged('modify', first, peer);
+    if (isSwitched) this.ofproto.events?.portChanged('modify', told, peer, first);
   }
 
   get datapathId(): bigint {
@@ -223,7 +224,8 @@ export class Bridge {
       if (port.isUp === isUp(port)) continue;
       // A dummy that goes down is switched off: its bit of the configuration says so
       const isDummy = port.device?.type.startsWith('dummy') ?? false;
-      if (port.isUp && isDummy) this.ofproto.events?.portChanged('modify', describePort(port, 0));
+      const before = describePort(port);
+      if (port.isUp && isDummy) this.ofproto.events?.portChanged('modify', { ...before, state: 0 }, null, before);
       const off = isUp(port) ? port.config & ~PORT_CONFIG.down : port.config | PORT_CONFIG.down;
       const changed = this.#update(port.name, { isUp: isUp(port), config: isDummy ? off : port.config });
       this.ofproto.events?.portChanged('modify', describePort(changed));

@@ -5,7 +5,7 @@ import type { OfPort } from '../openflow/message/port-desc.ts';
 export const PORT_CONFIG = { down: 1, noReceive: 4, noFlood: 0x10, noForward: 0x20, noPacketIn: 0x40 } as const;
 /** OFPPS. */
 export const STATE_LINK_DOWN = 1;
-const STATE_LIVE = 4;
+export const STATE_LIVE = 4;
 
 /** What a bridge says of a port. */
 interface PortFacts {
@@ -19,8 +19,7 @@ interface PortFacts {
   readonly isUp: boolean;
 }
 
-/** @param state bits of OFPPS; made of the link when left out */
-export function describePort({ name, ofport, mac, config, isUp }: PortFacts, state?: number): OfPort {
+export function describePort({ name, ofport, mac, config, isUp }: PortFacts): OfPort {
   // A device that is switched off has no link
   const hasLink = isUp && (config & PORT_CONFIG.down) === 0;
   return {
@@ -28,7 +27,7 @@ export function describePort({ name, ofport, mac, config, isUp }: PortFacts, sta
     mac,
     name,
     config,
-    state: state ?? (hasLink ? STATE_LIVE : STATE_LINK_DOWN),
+    state: hasLink ? STATE_LIVE : STATE_LINK_DOWN,
     current: 0,
     advertised: 0,
     supported: 0,

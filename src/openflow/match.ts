@@ -22,7 +22,7 @@ import type { Cookie, OfMatch, TlvMatch } from './oxm/types.ts';
 import type { OfVersion } from './version.ts';
 import { u16At, Writer } from './wire.ts';
 
-export type { Cookie, MatchScratch, OfMatch, TlvMatch } from './oxm/types.ts';
+export type { Cookie, OfMatch, TlvMatch } from './oxm/types.ts';
 
 /** A match and the bytes it took, padding included. */
 export interface SizedMatch {

@@ -23,11 +23,11 @@
  * reference takes the first of a hash table.
  *
  * Not supported: is_connected and status of the rows that `db:` remotes come from; clustered databases, relay and
- * active-backup, RBAC and read-only remotes, SSL. A database in a file keeps no history of transactions, as with the reference:
+ * active-backup, RBAC and read-only remotes. A database in a file keeps no history of transactions, as with the reference:
  * monitor_cond_since always answers with the whole content.
  */
 
-export { type ClientOptions, DatabaseClient, Replica, ReplicaRow } from './client/index.ts';
+export { DatabaseClient, Replica, ReplicaRow } from './client/index.ts';
 export { OvsdbError } from './error.ts';
 export { type Json, type JsonObject, parseJson, stringify } from './json.ts';
 export { Remote } from './remote.ts';

@@ -199,12 +199,15 @@ function commitSet(ctx: XlateContext, row: SetRow): void {
   ctx.actions.push({ type: 'set', target: row.target, fields: row.isWhole ? wholeFields(ctx, row) : fields });
 }
 
-/** What hangs on the protocol is for that protocol only, whatever the tables have looked at. */
-function mayHaveHeader({ base, flow, claims }: XlateContext, { fields }: SetRow): boolean {
+/**
+ * A packet without a protocol is let be when that was looked at. When it was not, all packets are treated alike, and megaflows
+ * are not multiplied by protocols; the datapath drops what has no such header.
+ */
+function mayHaveHeader({ base, flow, wildcards }: XlateContext, { fields }: SetRow): boolean {
   if (fields.every((name) => base.sameField(flow, KEY[name]))) return false;
-  // One that is not the packet's own was put there by what was looked at, or hidden behind labels
-  if (base.sameField(flow, KEY.nw_proto)) claims.setAllOnes(KEY.nw_proto);
-  return flow.get(KEY.nw_proto) !== 0;
+  if (flow.get(KEY.nw_proto) !== 0) return true;
+  // One that is not the packet's own was put there by what was looked at, or is hidden behind labels
+  return base.sameField(flow, KEY.nw_proto) && !wildcards.isAllOnes(KEY.nw_proto);
 }
 
 /** All fields of a row as they are, whatever was looked at: then all of them were. */

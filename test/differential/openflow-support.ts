@@ -205,12 +205,14 @@ class Run {
 
   async heard(name: string): Promise<string> {
     const monitor = this.#monitors.get(name)!;
-    await this.appctlAt(monitor.control, 'ofctl/barrier');
+    // The reference tells some things only after a turn of its main loop or two
     let before = -1;
     while (before !== monitor.text.length) {
       before = monitor.text.length;
-      await delay(15);
+      await delay(60);
+      await this.appctl('version');
     }
+    await this.appctlAt(monitor.control, 'ofctl/barrier');
     const { text } = monitor;
     monitor.text = '';
     return mask(text, this.#face.dir).replace(/^.*(BARRIER|ofctl\/barrier).*\n/gm, '');
@@ -255,7 +257,8 @@ class Run {
         return this.frames();
       case 'warp':
         await this.appctl('time/warp', rest[0]!, rest[1] ?? rest[0]!);
-        await this.appctl('version');
+        // Time-outs are looked for in the turns of the main loop that follow
+        for (let turn = 0; turn < 3; turn++) await this.appctl('version');
         return '';
       case 'settle':
         return this.appctl('revalidator/purge');

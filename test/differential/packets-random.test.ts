@@ -14,7 +14,7 @@ import { Bed, frameOf } from './packets-bed.ts';
 const ROUNDS = 30;
 const PACKETS = 250;
 const NIGHTLY_FACTOR = 40;
-const TIME_MAX = 40_000;
+const TIME_MAX = 30_000;
 const isNightly = process.env.WEFT_NIGHTLY === '1';
 const seed = Number(process.env.WEFT_SEED ?? Date.now() % 1_000_000);
 const PORTS = [1, 2, 3, 4];
@@ -72,7 +72,7 @@ const withGroup = (random: Random, flow: string): string => {
 };
 
 const sortedLines = (text: string): string => text.split('\n').sort().join('\n');
-const megaflows = (text: string): number => text.split('\n').filter((line) => line.startsWith('recirc_id')).length;
+const megaflows = (text: string): number => text.split('\n').filter((line) => line.includes('recirc_id(')).length;
 
 async function same(line: string, what: string): Promise<void> {
   const [reference, ours] = await bed.line(line);
@@ -129,10 +129,8 @@ test(`random tables, groups, meters and packets; seed ${seed}`, async () => {
     await inject(packets);
     await same('out', `${what}: frames of misses`);
     const [reference, ours] = await bed.line('flows');
-    assert.ok(
-      megaflows(ours) <= megaflows(reference),
-      `${what}: ${megaflows(ours)} megaflows, ${megaflows(reference)} before`,
-    );
+    const counts = `${megaflows(ours)} megaflows, where the reference has ${megaflows(reference)}`;
+    assert.ok(megaflows(ours) <= megaflows(reference), `${what}: ${counts}:\n${ours}\n${reference}`);
     await inject(packets);
     await same('out', `${what}: frames of megaflows`);
     await same('stats br0', `${what}: statistics`);

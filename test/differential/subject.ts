@@ -253,6 +253,8 @@ function mask(text: string, dir: string): string {
     .replace(/used:(never|[0-9.]+s)/g, 'used:T')
     .replace(/\(xid=0x[0-9a-f]+\)/g, '(xid=X)')
     .replace(/\(Weft, for Open vSwitch\)/g, '(Open vSwitch)')
+    .replace(/\brecirc_id([=(])(?!0\b(?!x)|0x0\b)(0x)?[0-9a-f]+/g, 'recirc_id$1N')
+    .replace(/\brecirc\(0x[0-9a-f]+\)/g, 'recirc(N)')
     .replace(/(LOCAL\([^)]*\): addr:)[0-9a-f:]{17}/g, '$1MAC')
     .replace(/dpid:0000(?!0000)[0-9a-f]{12}/g, 'dpid:MADE-UP')
     .replace(/aa:55:aa:55:[0-9a-f]{2}:[0-9a-f]{2}/g, 'aa:55:aa:55:NN:NN')

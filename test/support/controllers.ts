@@ -29,7 +29,7 @@ export async function startTestController(machine: Machine, ...options: readonly
   return running;
 }
 
-export function listens(machine: Machine, port: number, running: Running): Promise<void> {
+function listens(machine: Machine, port: number, running: Running): Promise<void> {
   const holds = (): boolean => machine.run('ss', '-Hltn', `sport = ${port}`) !== '';
   return until(holds, `something listens on ${port}`, 20_000, () => running.said);
 }

@@ -1,6 +1,6 @@
 /**
  * A machine of its own for one test: network, processes, and the folders where Open vSwitch keeps its files, all private. Programs
- * see Debian's installation as it is; with `daemons: 'weft'` ovs-vswitchd and ovsdb-server are ours, and nothing else differs.
+ * see Debian's installation as it is, but for ovs-vswitchd and ovsdb-server, which are ours where the test says so.
  *
  * What. One `unshare` process holds the namespaces; everything runs inside by nsenter. Hosts are network namespaces inside, each
  * joined to the machine by a veth pair.
@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,19 +23,19 @@ const PRIVATE = ['/run', ...['/etc', '/var/log', '/var/lib'].flatMap((at) => [`$
 
 export type DaemonName = 'ovs-vswitchd' | 'ovsdb-server';
 
-export interface MachineOptions {
+interface MachineOptions {
   /** Which of the two daemons are ours. */
   readonly ours?: readonly DaemonName[];
 }
 
-export interface Said {
+interface Said {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** What a program that failed was, and what it said. */
-export class MachineError extends Error {}
+class MachineError extends Error {}
 
 /** The file that stands behind a program's name. */
 const placeOf = (name: DaemonName): string =>
@@ -273,11 +273,4 @@ export function whyNoMachine(...programs: readonly string[]): string | false {
   for (const program of ['unshare', 'nsenter', 'ip', 'ping', 'ovs-vsctl', ...programs])
     if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `needs ${program}`;
   return false;
-}
-
-/** A folder of the test inside the machine's. */
-export function folderOf(machine: Machine, name: string): string {
-  const path = join(machine.folder, name);
-  mkdirSync(path, { recursive: true });
-  return path;
 }

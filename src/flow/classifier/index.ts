@@ -15,10 +15,12 @@
  *   What is un-wildcarded is what Open vSwitch un-wildcards: the stages, the order of subtables, the tries of address
  *   prefixes and of transport ports are its own (test/differential/classifier-megaflow.test.ts).
  *   A lookup allocates nothing, conjunctive matches and a change of key apart.
+ *   What is kept for speed changes no answer and no wildcards (test/unit/classifier/churn.test.ts).
  *   No version sees two rules of one match and priority; the caller sees to it.
  *
  * Lie of the land. words.ts: keys as words, stages. shape.ts: a mask made ready. entries.ts: rules as rows of arrays.
- * counts.ts: hashes of the stages. subtable.ts. trie.ts, prefixes.ts, prefix-tracker.ts: prefixes. conjunction.ts.
+ * counts.ts: hashes of the stages. stages.ts: what subtables share of them. subtable.ts. trie.ts, prefixes.ts,
+ * prefix-tracker.ts: prefixes. conjunction.ts.
  *
  * Not supported. Prefixes of metadata and registers. Lookups while another thread changes the tables: there is one thread.
  */

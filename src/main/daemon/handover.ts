@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Held {
+interface Held {
   readonly pid: number;
   readonly fd: number;
   /** Six bytes. */
@@ -19,7 +19,7 @@ export interface Held {
 }
 
 /** A device of this process, by the name of its interface. */
-export interface Holdable {
+interface Holdable {
   readonly name: string;
   readonly fd: number;
   readonly mac: Uint8Array;

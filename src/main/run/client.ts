@@ -53,12 +53,12 @@ const list = (folder: string): string[] => {
 export async function findControl(env: NodeJS.ProcessEnv): Promise<string> {
   const folder = runFolder(env);
   const own = list(folder).filter((name) => /^\d+$/.test(name));
-  const folders = [
+  const folders = new Set([
     ...own.map((name) => join(folder, name, 'run')),
     join(stateFolder(env), 'run'),
     ...(env.OVS_RUNDIR ? [env.OVS_RUNDIR] : []),
-  ];
-  const paths = folders.flatMap((one) =>
+  ]);
+  const paths = [...folders].flatMap((one) =>
     list(one)
       .filter((name) => /^ovs-vswitchd\.\d+\.ctl$/.test(name))
       .map((name) => join(one, name)),

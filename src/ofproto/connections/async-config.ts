@@ -37,6 +37,12 @@ function withMisses(bits: number, version: OfVersion): number {
   return bits | (1 << EXPLICIT_MISS) | (version < 4 ? 1 << IMPLICIT_MISS : 0);
 }
 
+/** Groups that took their flows with them are told since OpenFlow 1.3. */
+function flowRemovedBits(version: OfVersion): number {
+  if (version >= 5) return 0x3f;
+  return version === 4 ? 0xf : 7;
+}
+
 /** What a connection of that version gets before it says anything (OpenFlow 1.5 §7.3.10, as the reference reads it). */
 export function asyncDefault(version: OfVersion): AsyncConfig {
   const refined = 0x3f & ~(1 << INVALID_TTL);
@@ -44,7 +50,7 @@ export function asyncDefault(version: OfVersion): AsyncConfig {
   return {
     ...asyncNothing,
     packet_in: { primary: packetIn, secondary: 0 },
-    flow_removed: { primary: version >= 5 ? 0x3f : 0xf, secondary: 0 },
+    flow_removed: { primary: flowRemovedBits(version), secondary: 0 },
     port_status: { primary: 7, secondary: 7 },
   };
 }

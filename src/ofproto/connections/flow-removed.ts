@@ -48,11 +48,8 @@ function encodeNicira(m: FlowRemovedMessage): Uint8Array {
   return writeMessage(1, messageSpec('NXT_FLOW_REMOVED'), 0, out.done());
 }
 
-const GROUP_DELETE = 3;
-
-/** Tells it a connection; OpenFlow 1.0 has no groups. */
+/** Tells it a connection. */
 export function tellFlowRemoved(connection: Connection, message: FlowRemovedMessage): void {
-  if (connection.version === 1 && message.reason === GROUP_DELETE) return;
   if (connection.version === 1 && connection.usesNxm) connection.tellBytes(encodeNicira(message), 'removed');
   else connection.tell(message, 'removed');
 }

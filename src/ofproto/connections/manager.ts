@@ -27,6 +27,7 @@ import type { FlowChange } from '../flow-mod.ts';
 import type { FlowTables } from '../flow-tables.ts';
 import type { GroupChange } from '../groups.ts';
 import type { MeterChange } from '../meters.ts';
+import { STATE_LIVE } from '../port-description.ts';
 import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
 import { FlowMonitors } from './flow-monitors.ts';
 import { flowRemoved, tellFlowRemoved } from './flow-removed.ts';
@@ -242,8 +243,15 @@ export class ConnectionManager implements OfEvents, ConnectionHost {
     forwardRequest(this.#connections, request, peer);
   }
 
-  portChanged(reason: 'add' | 'delete' | 'modify', port: OfPort, cause: OfPeer | null = null): void {
+  portChanged(
+    reason: 'add' | 'delete' | 'modify',
+    port: OfPort,
+    cause: OfPeer | null = null,
+    before: OfPort | null = null,
+  ): void {
     for (const connection of this.#connections) {
+      // OpenFlow 1.0 has no bit for ports that are live
+      if (connection.version === 1 && before && ((before.state ^ port.state) & ~STATE_LIVE) === 0) continue;
       if (!connection.wants('port_status', portReasons.indexOf(reason))) continue;
       if (connection === cause && connection.version < SENDS_OWN_PORT_MODS) continue;
       connection.tell({ kind: 'port_status', reason, port });

@@ -77,7 +77,8 @@ export interface OfEvents {
   groupsChanged(changes: readonly GroupChange<OfActions>[], request: OfRequest, peer: OfPeer): void;
   metersChanged(changes: readonly MeterChange[], request: OfRequest, peer: OfPeer): void;
   /** @param cause who asked for it with a port-mod: before OpenFlow 1.5 it is not told */
-  portChanged(reason: 'add' | 'delete' | 'modify', port: OfPort, cause?: OfPeer | null): void;
+  /** @param before what was told last, when the change may be one that a version cannot say */
+  portChanged(reason: 'add' | 'delete' | 'modify', port: OfPort, cause?: OfPeer | null, before?: OfPort | null): void;
   /** A table that vacancy events were asked of is nearly full, or is not any more (OpenFlow 1.4 §7.4.5). */
   tableStatus?(reason: 'vacancy_down' | 'vacancy_up', table: OfTableDesc): void;
   /** The reason may also be 6, a table-miss flow's output to the controller, and 7, a miss without such a flow. */

@@ -15,7 +15,7 @@ import type { OfActions } from '../connections/types.ts';
 import { METER_MAX } from '../meters.ts';
 
 /** Which tun_metadata fields stand for an option. */
-export interface TlvIndexes {
+interface TlvIndexes {
   has(index: number): boolean;
 }
 

@@ -10,7 +10,8 @@
  * Invariants. Nothing throws on what came from outside. A refused request leaves nothing behind. Counts in answers are those of
  * this moment: Ofproto.settle() is called before they are read.
  *
- * Not supported. Matches on tunnel metadata: refused with NXFMFC_INVALID_TLV_FIELD, mapped or not. Rates of queues.
+ * Not supported. Matches on tunnel metadata: refused with NXFMFC_INVALID_TLV_FIELD, mapped or not; actions on mapped fields are
+ * kept and shown, and change nothing. Rates of queues.
  */
 import type { Micros } from '../../lib/clock.ts';
 import type { OfMessage } from '../../openflow/message/families.ts';

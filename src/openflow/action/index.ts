@@ -222,13 +222,24 @@ function encodeOne(out: Writer, action: OfAction, codec: Codec): void {
 }
 
 /** In the forms of that version. What it has no form for (an instruction among actions) is left out. */
+const OFPP_IN_PORT = 0xfff8;
+/** OpenFlow 1.0 has no instructions: to go to a table is to look the packet up there. */
+const asActions = (actions: readonly OfAction[]): readonly OfAction[] =>
+  actions.some(({ type }) => type === 'goto_table')
+    ? actions.map((action) =>
+        action.type === 'goto_table'
+          ? { type: 'resubmit', port: OFPP_IN_PORT, table: action.table, withCt: false, isPlain: false }
+          : action,
+      )
+    : actions;
+
 export function encodeActions(
   version: OfVersion,
   actions: readonly OfAction[],
   options: EncodeOptions = {},
 ): Uint8Array {
   const out = new Writer();
-  makeCodec(version, options).encodeAll(out, actions);
+  makeCodec(version, options).encodeAll(out, version === 1 ? asActions(actions) : actions);
   return out.done();
 }
 

@@ -5,7 +5,7 @@ import { decodeActions, encodeActions, formatActions, type OfAction } from '../a
 import { type OfError, ofFail } from '../error.ts';
 import { decodeInstructions } from '../instruction/index.ts';
 import { encodedInstructions } from '../instruction/memo.ts';
-import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, type OfMatch } from '../match.ts';
+import { decodeMatch, decodeNxm, encodeMatch, encodeNxm, encodeOxm, type OfMatch } from '../match.ts';
 import type { OfVersion } from '../version.ts';
 import { roundUp8, u16At, u32At, u64At, Writer } from '../wire.ts';
 import {
@@ -284,7 +284,8 @@ const readReply =
 function writeFlow(out: Writer, f: OfFlowStats, version: OfVersion): void {
   const start = out.size;
   out.zeros(2);
-  const match = encodeMatch(version, f.match);
+  // The reference writes OpenFlow 1.1's statistics with the entries of 1.2, which say more than its own match
+  const match = version === 2 ? encodeOxm(2, f.match) : encodeMatch(version, f.match);
   if (version === 1) {
     out.u8(f.table).zeros(1).bytes(match).u32(f.seconds).u32(f.nanoseconds).u16(f.priority);
     out.u16(f.idleTimeout).u16(f.hardTimeout).zeros(6).u64(f.cookie).u64(f.packets).u64(f.bytes);

@@ -1,3 +1,3 @@
 /** A client's side of the database protocol: what the switch daemon configures itself from. */
-export { type ClientOptions, DatabaseClient } from './client.ts';
+export { DatabaseClient } from './client.ts';
 export { Replica, ReplicaRow } from './replica.ts';

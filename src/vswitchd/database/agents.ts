@@ -111,11 +111,11 @@ export class BridgeAgents {
     const isOther = this.#controlled.get(name) !== agent.hasControllers;
     // and so does one without controllers whose fail mode changes
     const isChanged = !agent.hasControllers && (this.#failModes.get(name) ?? settings.failMode) !== settings.failMode;
-    if (isOther || isChanged) state.flush('secure', now());
     this.#controlled.set(name, agent.hasControllers);
     this.#failModes.set(name, settings.failMode);
-    if (agent.hasControllers || settings.failMode === 'secure') return;
-    this.#forwardAll(name, 0);
+    if (!isOther && !isChanged) return;
+    state.flush('secure', now());
+    if (!agent.hasControllers && settings.failMode !== 'secure') this.#forwardAll(name, 0);
   }
 
   /** The rule of a bridge that nobody controls: everything goes the normal way. */

@@ -28,7 +28,7 @@ import { isGone, lookAgain } from './links.ts';
 import { type LocalHostSettings, localHostKey, localHostOf } from './local-host.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { portNumber, readBridges, vlanOf, type WantedBridge, type WantedInterface } from './read.ts';
-import { readTunnel } from './tunnel-options.ts';
+import { readTunnel, tunnelPortName } from './tunnel-options.ts';
 
 export interface LiveInterface {
   readonly bridge: string;
@@ -39,6 +39,8 @@ export interface LiveInterface {
   row: ReplicaRow;
   /** Null for patch ports and tunnels, and for what could not be opened. */
   readonly device: Netdev | null;
+  /** Of a bridge's own interface, which may be without a device. */
+  readonly mac?: Uint8Array;
   /** Null for what is not in the switch. */
   readonly number: number | null;
   readonly error: string | null;
@@ -196,6 +198,7 @@ export class Configurator {
       kind,
       row: own?.row ?? row,
       device,
+      mac,
       number: OFPP_LOCAL,
       error: null,
       key: 'internal',
@@ -262,6 +265,9 @@ export class Configurator {
     if (isNew || bridge.datapathId !== datapathId)
       log('INFO', `bridge ${live.name}: using datapath ID ${datapathId.toString(16).padStart(16, '0')}`);
     bridge.configure({ failMode, forwardBpdu, datapathId });
+    const other = row.map('other_config');
+    const [serial, datapath] = [other.get('dp-sn') ?? 'None', other.get('dp-desc') ?? 'None'];
+    bridge.ofproto.description = { ...bridge.ofproto.description, serial, datapath };
     for (const { name, row: own, port } of interfaces) {
       const one = live.interfaces.get(name);
       if (!one) continue;
@@ -366,7 +372,8 @@ export class Configurator {
     const asked = portNumber(row, 'ofport_request') ?? live.kept.get(name) ?? portNumber(row, 'ofport');
     const number = live.numbers.take(asked);
     if (number === null) return failed(`could not add network device ${name} to ofproto (No space left on device)`);
-    const dpPort = this.#dpNumber(name);
+    // The datapath knows tunnels by names of their own
+    const dpPort = this.#dpNumber('tunnel' in target ? tunnelPortName(target.tunnel) : name);
     const device = 'netdev' in target ? target.netdev : null;
     try {
       const isProtected = port.row.boolean('protected') ?? false;

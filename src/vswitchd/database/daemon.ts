@@ -16,6 +16,7 @@ import { Runner, type RunnerCounters } from '../runner.ts';
 import { Switch } from '../switch.ts';
 import type { SwitchOptions } from '../types.ts';
 import { BridgeAgents } from './agents.ts';
+import { ColumnWatch } from './columns.ts';
 import { Configurator, type LiveInterface } from './configurator.ts';
 import { DaemonClock } from './daemon-clock.ts';
 import { DeviceMaker, type DummyMode, type HeldDevice, interfaceTypes } from './devices.ts';
@@ -80,6 +81,7 @@ export class SwitchDaemon {
   workerDeaths = 0;
   readonly #client: DatabaseClient;
   readonly #runner: Runner;
+  readonly #columns = new ColumnWatch();
   /** Settings of the root row, as they were made. */
   #rootSettings = 'undefined undefined';
   #isConfiguring = false;
@@ -270,6 +272,7 @@ export class SwitchDaemon {
     this.agents.isRestoring = waits && (!this.#isConfigured || this.agents.isRestoring);
     const settings = rootOf(replica);
     if (settings) this.#rootSettings = applyRootSettings(this.target, settings, this.#rootSettings);
+    this.#columns.look(replica, (text) => this.options.log('bridge', 'WARN', text));
     this.config.apply(replica, now);
     this.#retryLater();
     if (this.config.bridges.size === 0) this.countersBefore = this.target.datapath.counters();

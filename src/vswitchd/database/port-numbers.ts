@@ -31,10 +31,6 @@ export class PortNumbers {
     return oldest;
   }
 
-  isFree(number: number): boolean {
-    return !this.#taken.has(number);
-  }
-
   give(number: number): void {
     if (this.#taken.delete(number)) this.#left.set(number, this.#clock++);
   }

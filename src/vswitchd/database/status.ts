@@ -56,7 +56,7 @@ export function interfaceStatus(changes: RowChanges, live: LiveInterface): void 
   set('admin_state', state(isAdminUp));
   set('link_state', state(isAdminUp && (device?.isUp ?? true)));
   set('mtu', optional(device?.mtu ?? null));
-  set('mac_in_use', formatMac(device?.mac ?? virtualMac(live)));
+  set('mac_in_use', formatMac(device?.mac ?? live.mac ?? virtualMac(live)));
   set('ifindex', device instanceof DummyDevice ? device.ifindex : 0);
   set('link_resets', 0);
   set('status', mapOf(statusOf(kind?.kind ?? '', device)));

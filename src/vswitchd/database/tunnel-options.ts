@@ -44,3 +44,7 @@ export function readTunnel(name: string, type: TunnelType, options: ReadonlyMap<
     csum: options.get('csum') === 'true',
   });
 }
+
+/** The datapath's name for the port of a tunnel. */
+export const tunnelPortName = ({ type, dstPort }: Pick<TunnelConfig, 'type' | 'dstPort'>): string =>
+  type === 'gre' ? 'gre_sys' : `${type === 'geneve' ? 'genev' : type}_sys_${dstPort}`;

@@ -148,11 +148,9 @@ class Planner {
     const local = this.#insertPort(bridge.name, mark, own, operations);
     const found = [...ports.values()].filter((port) => this.#isFree(port));
     const others = found.map((port) => this.#insertPort(port.port.name, port.row, port.interface, operations));
-    const name = this.#insert(
-      'Bridge',
-      newRow(row, { name: bridge.name, ports: ['set', [local, ...others]] }),
-      operations,
-    );
+    const controllers = (bridge.controllers ?? []).map((target) => this.#insertController(target, operations));
+    const refs = { ports: ['set', [local, ...others]], controller: ['set', controllers] };
+    const name = this.#insert('Bridge', newRow(row, { name: bridge.name, ...refs }), operations);
     operations.push({ op: 'mutate', table: ROOT, where: [], mutations: [['bridges', 'insert', ['set', [name]]]] });
     this.#add(`+ bridge ${bridge.name}: ${bridgeText(bridge)}`, operations);
     for (const { port } of found) this.#add(`+ port ${port.name} of ${bridge.name}: ${portText(port)}`, []);
@@ -174,11 +172,34 @@ class Planner {
     const local = ports.get(name);
     const [own] = local ? this.#rows('Interface', idsOf(local, 'interfaces')) : [];
     this.#change(`~ bridge ${name}`, updateOf(row, want.row), own ? updateOf(own, want.interface) : null);
+    this.#changeControllers(row, want);
     for (const [portName, wanted] of want.ports) {
       const port = ports.get(portName);
       if (port && this.#isOurs(port)) this.#changePort(name, port, wanted);
       else if (this.#isFree(wanted)) this.#addPort(row.uuid, wanted);
     }
+  }
+
+  /** Controllers of a bridge that the file names, in place of those that it named before; others' stay. */
+  #changeControllers(row: ReplicaRow, { bridge }: WantedBridge): void {
+    const known = this.#rows('Controller', idsOf(row, 'controller'));
+    const wanted = bridge.controllers ?? [];
+    const gone = known.filter((one) => this.#isOurs(one) && !wanted.includes(one.string('target')));
+    const come = wanted.filter((target) => !known.some((one) => one.string('target') === target));
+    const operations: JsonObject[] = [];
+    const names = come.map((target) => this.#insertController(target, operations));
+    const mutations: Json[] = [];
+    if (gone.length > 0) mutations.push(['controller', 'delete', ['set', gone.map(({ uuid }) => ['uuid', uuid])]]);
+    if (come.length > 0) mutations.push(['controller', 'insert', ['set', names]]);
+    if (mutations.length === 0) return;
+    operations.push({ op: 'mutate', table: 'Bridge', where: byUuid(row.uuid), mutations });
+    const signs = [...gone.map((one) => `-${one.string('target')}`), ...come.map((target) => `+${target}`)];
+    this.#add(`~ controllers of ${bridge.name}: ${signs.join(' ')}`, operations);
+  }
+
+  #insertController(target: string, operations: JsonObject[]): Json {
+    const row = { target, external_ids: ['map', [[OWNER, this.#owner]]] };
+    return this.#insert('Controller', row, operations);
   }
 
   #change(what: string, first: Update, second: Update | null): void {

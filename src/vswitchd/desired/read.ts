@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { LineCounter, parseDocument } from 'yaml';
 import { SECOND } from '../../lib/clock.ts';
 import { fail, ok, type Result } from '../../lib/result.ts';
+import { parseTarget } from '../../stream/target.ts';
 import type { TunnelConfig, VlanConfig } from '../../translate/types.ts';
 import { checkDeviceOptions, checkInterfaceName } from '../devices.ts';
 import { Mistakes, record } from './fields.ts';
@@ -148,6 +149,12 @@ class FileReader {
     const local = read.local ?? (addresses.length > 0 ? 'embedded' : 'none');
     const badName = local === 'internal' ? checkInterfaceName(name!) : null;
     if (badName !== null) this.#mistakes.add(`${path}.name`, badName);
+    read.controllers?.forEach((target, i) => {
+      const known = parseTarget(target);
+      if (!known.ok) this.#mistakes.add(`${path}.controllers[${i}]`, `"${target}": ${known.error}`);
+    });
+    if (read.controllers && read.flows)
+      this.#mistakes.add(`${path}.flows`, 'a bridge with controllers has its flows from them');
     if (read.mtu !== undefined && local !== 'internal')
       this.#mistakes.add(`${path}.mtu`, 'is for bridges with "local: internal"');
     this.#bridges.set(name!, {
@@ -161,6 +168,7 @@ class FileReader {
       forwardBpdu: read.forward_bpdu ?? false,
       macAging: (read.mac_aging ?? 300) * SECOND,
       macTableSize: read.mac_table_size ?? 8192,
+      controllers: read.controllers ?? null,
     });
     (read.ports ?? []).forEach((port, i) => {
       this.#port(port, `${path}.ports[${i}]`, name!);

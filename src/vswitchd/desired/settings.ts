@@ -18,6 +18,7 @@ import {
 const BRIDGES_MAX = 256;
 const PORTS_MAX = 1024;
 const FLOWS_MAX = 1 << 20;
+const CONTROLLERS_MAX = 16;
 const MILLION = 1_000_000;
 
 const vid = integer(0, 4095);
@@ -74,6 +75,7 @@ export const bridgeFields = {
   mac_table_size: integer(1, MILLION),
   ports: list(anything, PORTS_MAX),
   flows: list(text, FLOWS_MAX),
+  controllers: list(text, CONTROLLERS_MAX),
 };
 
 export const fileFields = {

@@ -44,6 +44,8 @@ export interface DesiredBridge {
   /** Microseconds. */
   readonly macAging: number;
   readonly macTableSize: number;
+  /** As `ovs-vsctl set-controller` takes them; null leaves controllers to others. */
+  readonly controllers: readonly string[] | null;
 }
 
 export interface DesiredRoute {

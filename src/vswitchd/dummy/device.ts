@@ -132,7 +132,7 @@ export class DummyDevice implements Netdev {
     if (streamKey === this.#streamKey) return;
     this.#streamKey = streamKey;
     this.#stream?.close();
-    this.#stream = name === '' ? null : new DummyStream(name, (frame) => this.receive(frame) && this.#options.wake());
+    this.#stream = name === '' ? null : new DummyStream(name, (frame) => this.#take(frame));
   }
 
   #closeCaptures(): void {
@@ -140,6 +140,12 @@ export class DummyDevice implements Netdev {
     if (this.#txCapture !== this.#rxCapture) this.#txCapture?.writer.close();
     this.#rxCapture = null;
     this.#txCapture = null;
+  }
+
+  #take(frame: Uint8Array): boolean {
+    if (!this.receive(frame)) return false;
+    this.#options.wake();
+    return true;
   }
 
   /** A frame arrives. False when it was dropped: too many wait. */

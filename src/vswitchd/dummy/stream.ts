@@ -6,9 +6,10 @@ import { parseRemote } from '../../ovsdb/remote.ts';
 /** Bytes that may wait for a peer that does not read. */
 const BACKLOG_MAX = 100 * 65_537;
 const RETRY = 1000;
+const NOTHING = Buffer.alloc(0);
 
 export class DummyStream {
-  readonly #onFrame: (frame: Uint8Array) => void;
+  readonly #onFrame: (frame: Uint8Array) => boolean;
   readonly #sockets = new Map<Socket, Buffer>();
   #listener: Server | null = null;
   #retry: NodeJS.Timeout | null = null;
@@ -16,8 +17,11 @@ export class DummyStream {
   #isConnected = false;
   readonly #isPassive: boolean;
 
-  /** @param name `tcp:IP:PORT`, `unix:FILE` to connect to, `ptcp:PORT[:IP]`, `punix:FILE` to listen at; others do nothing */
-  constructor(name: string, onFrame: (frame: Uint8Array) => void) {
+  /**
+   * @param name `tcp:IP:PORT`, `unix:FILE` to connect to, `ptcp:PORT[:IP]`, `punix:FILE` to listen at; others do nothing
+   * @param onFrame false when there is no room: the frame and what follows it wait
+   */
+  constructor(name: string, onFrame: (frame: Uint8Array) => boolean) {
     this.#onFrame = onFrame;
     const parsed = parseRemote(name);
     this.#isPassive = typeof parsed !== 'string' && parsed.isPassive;
@@ -64,10 +68,23 @@ export class DummyStream {
     while (rest.length >= 2) {
       const size = rest.readUInt16BE(0);
       if (rest.length < 2 + size) break;
-      if (size >= 14) this.#onFrame(Uint8Array.from(rest.subarray(2, 2 + size)));
+      if (size >= 14 && !this.#onFrame(Uint8Array.from(rest.subarray(2, 2 + size)))) {
+        this.#waitForRoom(socket);
+        break;
+      }
       rest = rest.subarray(2 + size);
     }
     this.#sockets.set(socket, rest);
+  }
+
+  /** The peer's frames stay in the socket, as in the reference, which takes one in a turn. */
+  #waitForRoom(socket: Socket): void {
+    socket.pause();
+    setImmediate(() => {
+      if (!this.#sockets.has(socket)) return;
+      socket.resume();
+      this.#data(socket, NOTHING);
+    });
   }
 
   send(frame: Uint8Array): void {

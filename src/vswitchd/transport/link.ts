@@ -34,6 +34,7 @@ export class Link {
       this.pump();
       wake();
     });
+    socket.on('end', () => this.#finish());
     socket.on('drain', () => {
       this.pump();
       wake();
@@ -48,6 +49,16 @@ export class Link {
       this.#isScheduled = false;
       this.pump();
     });
+  }
+
+  /** The peer says no more: what it has said is done, answers or not. */
+  #finish(): void {
+    this.connection.slice = Number.POSITIVE_INFINITY;
+    for (let waiting = true; waiting && this.connection.hasInput; waiting = this.connection.hasOutput) {
+      this.connection.process(this.#now());
+      this.#write();
+    }
+    this.#wake();
   }
 
   /** Goes on behind the switch's turn. */

@@ -1,7 +1,7 @@
 /** The optional datapath of the commands dpctl/*, and their way to say that something is wrong. */
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
-import { byDatapath } from './datapath.ts';
+import { byDatapath } from './datapath-names.ts';
 
 /** Error numbers by name, in the words of the operating system. */
 const words = {

@@ -7,33 +7,16 @@ import { MILLISECOND } from '../../lib/clock.ts';
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import type { LiveBridge, LiveInterface } from '../database/configurator.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
+import { tunnelPortName } from '../database/tunnel-options.ts';
 import { behindDatapath, dpctlError, dpctlUsages, registerDpctl } from './datapath-argument.ts';
+import { byDatapath, datapathNames } from './datapath-names.ts';
 import { registerFlowCommands } from './dpctl-flows.ts';
 import { bridgeOf } from './fdb.ts';
-import { nameOf } from './routes.ts';
 
 /** The datapath's number of a port; null when there is none. */
 function portByName(daemon: SwitchDaemon, name: string): DpPort | null {
   const live = daemon.config.interfaceOf(name);
   return live ? (daemon.target.port(live.bridge, name)?.dpPort ?? null) : null;
-}
-
-/** The datapath that a bridge of this datapath_type is on. */
-const datapathOf = (type: string): string =>
-  type === '' || type === 'system' ? 'system@ovs-system' : type === 'dummy' ? 'dummy@ovs-dummy' : `${type}@ovs-${type}`;
-
-export function byDatapath(daemon: SwitchDaemon): Map<string, LiveBridge[]> {
-  const datapaths = new Map<string, LiveBridge[]>();
-  for (const bridge of daemon.config.bridges.values()) {
-    const name = datapathOf(bridge.row.string('datapath_type'));
-    datapaths.set(name, [...(datapaths.get(name) ?? []), bridge]);
-  }
-  return new Map([...datapaths].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Names that a datapath may be given by: with its type and without. */
-export function datapathNames(daemon: SwitchDaemon): Set<string> {
-  return new Set([...byDatapath(daemon).keys()].flatMap((name) => [name, name.split('@')[1]!]));
 }
 
 const typeText = ({ kind, type }: LiveInterface): string =>
@@ -43,8 +26,17 @@ function configText({ row, type }: LiveInterface): string {
   const options = row.map('options');
   const names = type === 'patch' ? ['peer'] : ['ifindex'];
   if (type === 'vxlan' || type === 'geneve' || type === 'gre') names.splice(0, 1, ...tunnelNames);
-  const pairs = names.filter((name) => options.has(name)).map((name) => `${name}=${options.get(name)}`);
+  const pairs = names
+    .filter((name) => options.has(name))
+    .map((name) => `${name}=${optionText(name, options.get(name)!)}`);
   return pairs.length > 0 ? `: ${pairs.join(', ')}` : '';
+}
+
+/** Keys are told as decimal numbers, types of service as hexadecimal ones. */
+function optionText(name: string, text: string): string {
+  if (!/^(0x[0-9a-fA-F]+|\d+)$/.test(text)) return text;
+  if (name === 'tos') return `0x${Number(text).toString(16)}`;
+  return name.endsWith('key') ? BigInt(text).toString() : text;
 }
 
 const tunnelNames = [
@@ -99,7 +91,7 @@ function portsOf(daemon: SwitchDaemon, bridges: readonly LiveBridge[]): Datapath
       const number = daemon.target.port(bridge.name, live.name)?.dpPort ?? null;
       if (number === null) continue;
       const { tunnel } = daemon.target.state.bridges.get(bridge.name)!.picture().portsByName.get(live.name)!;
-      const name = tunnel ? nameOf(tunnel.type, tunnel.dstPort) : live.name;
+      const name = tunnel ? tunnelPortName(tunnel) : live.name;
       ports.set(number, { number, name, type: typeText(live) });
     }
   }

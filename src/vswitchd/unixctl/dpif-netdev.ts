@@ -4,14 +4,16 @@
  */
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
-import { datapathNames } from './datapath.ts';
+import { datapathNames } from './datapath-names.ts';
 
 const ratio = (count: number, of: number): string => (of === 0 ? 0 : count / of).toFixed(2);
 
 type Counters = Readonly<Record<string, number>>;
 
-function statistics(counters: Counters, before: Counters): string {
-  const count = (name: string): number => (counters[name] ?? 0) - (before[name] ?? 0);
+/** @param starts counters at moments to count from: the last of them counts */
+function statistics(counters: Counters, starts: readonly Counters[]): string {
+  const startOf = (name: string): number => Math.max(...starts.map((start) => start[name] ?? 0));
+  const count = (name: string): number => (counters[name] ?? 0) - startOf(name);
   const recirculated = count('recirculated_packets');
   const lookups = count('cache_hits') + count('megaflow_hits') + count('misses');
   const received = lookups - recirculated;
@@ -49,7 +51,7 @@ function registerThreads(control: ControlSocket, daemon: SwitchDaemon): void {
     return run();
   };
   control.register('dpif-netdev/pmd-stats-show', '[-pmd core] [dp]', 0, 3, (args) =>
-    shown(args, () => statistics(daemon.target.datapath.counters(), before)),
+    shown(args, () => statistics(daemon.target.datapath.counters(), [before, daemon.countersBefore])),
   );
   control.register('dpif-netdev/pmd-stats-clear', '[-pmd core] [dp]', 0, 3, (args) => {
     if (!args.includes('-pmd')) before = daemon.target.datapath.counters();

@@ -3,6 +3,7 @@ import { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } fro
 import { equalBytes } from '../../lib/bytes.ts';
 import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
+import { tunnelPortName } from '../database/tunnel-options.ts';
 
 const addressOf = (text: string): Uint8Array | null => parseIpv4(text) ?? parseIpv6(text);
 const format = (address: Uint8Array): string => (address.length === 4 ? formatIpv4(address) : formatIpv6(address));
@@ -107,7 +108,9 @@ export function registerRoutes(control: ControlSocket, daemon: SwitchDaemon): vo
   }
   control.register('tnl/ports/show', '-v', 0, 1, () => {
     const { endpoints, localAddresses } = daemon.target.state;
-    const lines = endpoints.map(({ type, dstPort, dpPort }) => `${nameOf(type, dstPort)} (${dpPort}) ref_cnt=1\n`);
+    const lines = endpoints.map(
+      ({ type, dstPort, dpPort }) => `${tunnelPortName({ type, dstPort })} (${dpPort}) ref_cnt=1\n`,
+    );
     const hasAddress = localAddresses.some(({ address }) => !equalBytes(address, new Uint8Array(address.length)));
     return `Listening ports:\n${hasAddress ? lines.join('') : ''}`;
   });
@@ -115,12 +118,9 @@ export function registerRoutes(control: ControlSocket, daemon: SwitchDaemon): vo
   control.register('tnl/egress_port_range', 'min max', 0, 2, ([min, max]) => {
     if (min === undefined || max === undefined) return `Tunnel UDP source port range: ${range[0]}-${range[1]}\n`;
     const wanted = [Number(min), Number(max)];
-    if (!wanted.every((port) => port > 0 && port < 65536) || wanted[0]! > wanted[1]!) throw new CommandError('Error!');
+    if (!wanted.every((port) => port > 0 && port < 65536)) throw new CommandError('Error!');
+    wanted.sort((a, b) => a - b);
     range = wanted;
     return 'OK';
   });
 }
-
-/** The datapath's name for a tunnel port. */
-export const nameOf = (type: string, dstPort: number): string =>
-  type === 'gre' ? 'gre_sys' : `${type === 'geneve' ? 'genev' : type}_sys_${dstPort}`;

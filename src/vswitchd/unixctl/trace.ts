@@ -11,7 +11,7 @@ import { CommandError, type ControlSocket } from '../../ovsdb/index.ts';
 import { OFPP_NONE } from '../../translate/types.ts';
 import type { SwitchDaemon } from '../database/daemon.ts';
 import { parseCtNext } from '../trace-recirc.ts';
-import { datapathNames } from './datapath.ts';
+import { datapathNames } from './datapath-names.ts';
 
 interface Request {
   readonly bridge: string;

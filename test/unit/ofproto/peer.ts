@@ -31,7 +31,7 @@ export class FakePeer implements OfPeer {
   readonly version: OfVersion;
   hasTableIds = false;
   readonly usesNxm = false;
-  readonly kind = 'service';
+  kind: 'primary' | 'service' = 'service';
   role: OfPeer['role'] = 'equal';
   missSendLength = 0;
   wantsInvalidTtl = false;
