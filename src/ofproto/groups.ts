@@ -169,7 +169,8 @@ export class GroupTable<A> {
     const wrong = checkMod(mod);
     if (wrong) return fail(wrong);
     if (mod.command === 'delete') return ok(this.#delete(mod.id));
-    if (mod.id > GROUP_MAX) return fail('OFPGMFC_INVALID_GROUP');
+    const mayAdd = mod.command === 'add' || mod.command === 'add_or_modify';
+    if (mod.id > GROUP_MAX) return fail(mayAdd ? 'OFPGMFC_INVALID_GROUP' : 'OFPGMFC_UNKNOWN_GROUP');
     const old = this.#groups.get(mod.id);
     if (mod.command === 'add' && old) return fail('OFPGMFC_GROUP_EXISTS');
     if (mod.command === 'add' || (mod.command === 'add_or_modify' && !old)) return this.#put(mod, null, now);

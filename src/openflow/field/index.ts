@@ -86,6 +86,12 @@ export function placeOfWhole(field: OfFieldSpec): KeyField | null {
   return slot.field.size === field.size && slot.width === bits && field.bits === bits ? (slot.field as KeyField) : null;
 }
 
+/** The field's own place in a key, when nothing else lies in it; null when there is none. */
+export function ownPlaceOf(field: OfFieldSpec): KeyField | null {
+  const place = slots.get(field.name)?.field as KeyField | undefined;
+  return place?.name === field.name ? place : placeOfWhole(field);
+}
+
 /** Of at most four bytes: numbers are several times as fast as big ones. */
 const isSmall = ({ field }: Slot): boolean => field.size <= 4;
 const smallMask = ({ width }: Slot): number => (width >= 32 ? 0xffffffff : (1 << width) - 1) >>> 0;

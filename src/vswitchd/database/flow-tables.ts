@@ -2,7 +2,7 @@
 
 import { type FlowTables, TABLES_MAX } from '../../ofproto/flow-tables.ts';
 import type { EvictionSettings, TableSettings } from '../../ofproto/table.ts';
-import { fieldOf, placeOfWhole } from '../../openflow/field/index.ts';
+import { fieldOf, ownPlaceOf } from '../../openflow/field/index.ts';
 import { parseSubfield } from '../../openflow/field/subfield.ts';
 import type { Replica, ReplicaRow } from '../../ovsdb/index.ts';
 
@@ -44,7 +44,7 @@ function evictionOf(row: ReplicaRow, warn: (text: string) => void): EvictionSett
   if (row.string('overflow_policy') !== 'evict') return null;
   const groups = row.strings('groups').flatMap((text) => {
     const read = parseSubfield(text);
-    const place = 'wrong' in read ? null : placeOfWhole(fieldOf(read.field));
+    const place = 'wrong' in read ? null : ownPlaceOf(fieldOf(read.field));
     if (place) return [place];
     warn(`invalid eviction group ${text}`);
     return [];
