@@ -25,7 +25,7 @@ export const features: readonly FeatureSpec[] = [
     [
       'OpenFlow 1.0 to 1.5: tables, groups, meters, bundles, controllers, packet-ins, flow monitors',
       'works',
-      'ct and nat are translated; there is no connection tracker behind them',
+      'no connection tracker behind ct and nat; no matches on tun_metadata',
     ],
     ['bonds, LACP, STP, RSTP, BFD, CFM, LLDP', 'not yet'],
     ['mirrors, NetFlow, sFlow, IPFIX, QoS', 'not yet'],
@@ -44,7 +44,8 @@ export const features: readonly FeatureSpec[] = [
       'no clusters, relay, active-backup or RBAC',
     ],
     ['ovs-vswitchd from the database, driven by ovs-vsctl, ovs-ofctl and ovs-appctl', 'works', 'docs/differences.md'],
-    ['weft run, doctor, top: real interfaces by a file', 'works'],
+    ['weft run, apply, doctor, top: real interfaces by a file', 'works'],
+    ['clients: ofctl, vsctl, appctl, dpctl, ovsdb', 'works'],
     ['OVN', 'not yet'],
   ]),
 ];
