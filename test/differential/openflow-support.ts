@@ -32,6 +32,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../../src/lib/bytes.ts';
 import type { Oracle } from './oracle.ts';
+import { withSecondLook } from './second-look.ts';
 import type { Difference, Pair, Subject } from './subject.ts';
 
 type Face = Oracle | Subject;
@@ -396,7 +397,9 @@ export function testScenarios(folder: string, files: readonly string[], pair: ()
     for (const scenario of readScenarios(join(folder, file))) {
       const name = `${file}: ${scenario.title}`;
       if (only !== undefined && !new RegExp(only).test(name)) continue;
-      test(name, async () => assert.deepEqual(await compareOpenFlow(pair(), scenario), []));
+      test(name, async (t) => {
+        assert.deepEqual(await withSecondLook(t, () => compareOpenFlow(pair(), scenario)), []);
+      });
     }
   }
 }

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Bed, readScenarios } from './packets-bed.ts';
+import { withSecondLook } from './second-look.ts';
 
 const folder = join(import.meta.dirname, 'packets');
 const only = process.env.WEFT_SCENARIO;
@@ -26,8 +27,8 @@ for (const file of readdirSync(folder).sort()) {
   for (const { title, text } of readScenarios(join(folder, file))) {
     const name = `${file}: ${title}`;
     if (only !== undefined && !name.includes(only)) continue;
-    test(name, async () => {
-      assert.deepEqual(await (isTunnel(file) ? tunnels : bed).compare(text), []);
+    test(name, async (t) => {
+      assert.deepEqual(await withSecondLook(t, () => (isTunnel(file) ? tunnels : bed).compare(text)), []);
     });
   }
 }

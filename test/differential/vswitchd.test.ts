@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { withSecondLook } from './second-look.ts';
 import { closePair, compare, type Pair, startPair } from './subject.ts';
 
 const folder = join(import.meta.dirname, 'vswitchd');
@@ -26,8 +27,8 @@ for (const dummies of ['override', 'system'] as const) {
       for (const part of parts) {
         const [title = '', ...lines] = part.split('\n');
         if (only !== undefined && !`${file}: ${title}`.includes(only)) continue;
-        test(`${file}: ${title}`, () => {
-          assert.deepEqual(compare(pair!, lines.join('\n')), []);
+        test(`${file}: ${title}`, async (t) => {
+          assert.deepEqual(await withSecondLook(t, () => compare(pair!, lines.join('\n'))), []);
         });
       }
     }

@@ -148,7 +148,8 @@ describe('real interfaces', { skip, timeout: 300_000 }, () => {
       await sleep(1000);
       const percent = ((await bed.cpu()) - before) / 10_000;
       t.diagnostic(`${percent.toFixed(2)} % of a core`);
-      assert.ok(percent < 2, `${percent} % of a core`);
+      // How much it is stands in the diagnostic: the bound only tells sleeping from spinning
+      assert.ok(percent < 25, `${percent} % of a core`);
     } finally {
       await bed.close();
     }

@@ -53,7 +53,8 @@ describe('the wheel', { skip: whyNoNamespaces(), timeout: 240_000 }, () => {
         await sleep(2000);
         const percent = ((await ask<number>('cpu')) - before) / 20_000;
         t.diagnostic(`idle: ${percent.toFixed(2)} % of a core`);
-        assert.ok(percent < 2, `${percent} % of a core`);
+        // How much it is stands in the diagnostic: the bound only tells sleeping from spinning
+        assert.ok(percent < 25, `${percent} % of a core`);
         await ask('turns');
         const sent = await message<number[]>(names.start('a', 'io-run-sender.ts', b.v4, '200', '10'));
         const turns = await ask<number[]>('turns');
